@@ -1,0 +1,22 @@
+//! Features that Kubernetes has announced the end of, by the cluster's version.
+
+use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::plan::{KubeProxyMode, Plan};
+
+pub static RULE: Rule = Rule {
+    name: "deprecated-feature",
+    severity: Severity::Warning,
+    acceptable: true,
+    page: include_str!("deprecated_feature.md"),
+};
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    if plan.cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs) && plan.cluster.version.at_least(35) {
+        findings.push(Finding::new(
+            &RULE,
+            Place::Value(Route::of(["cluster", "serviceProxy", "mode"])),
+            "kube-proxy's IPVS mode is deprecated since Kubernetes 1.35",
+            "move to `mode: nftables`, stable since 1.33; KEP-5495 plans to switch IPVS off by default in 1.40 and to remove it in 1.43",
+        ));
+    }
+}

@@ -1,0 +1,33 @@
+//! Nodes that load balancers skip: those with the exclusion label, which kubeadm puts on control-plane nodes.
+
+use crate::finding::{Finding, Place, Rule, Severity};
+use crate::plan::{Plan, Strategy};
+
+pub static RULE: Rule = Rule {
+    name: "excluded-from-load-balancers",
+    severity: Severity::Warning,
+    acceptable: true,
+    page: include_str!("excluded_from_load_balancers.md"),
+};
+
+const LABELS: [&str; 2] =
+    ["node.kubernetes.io/exclude-from-external-load-balancers", "node-role.kubernetes.io/control-plane"];
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    for gateway in plan.gateways.values() {
+        let Strategy::MetalLb { announce_from, .. } = &gateway.strategy else { continue };
+        for pool in announce_from {
+            for label in LABELS.into_iter().filter(|label| plan.pools[pool].node_selector.contains_key(*label)) {
+                findings.push(
+                    Finding::new(
+                        &RULE,
+                        Place::Value(gateway.exposure("strategy")),
+                        format!("MetalLB's speakers skip nodes that load balancers exclude, and pool `{pool}` selects such nodes"),
+                        "remove the label `node.kubernetes.io/exclude-from-external-load-balancers` from these nodes, set `speaker.ignoreExcludeLB: true` in MetalLB's values, or announce from another pool",
+                    )
+                    .also(Place::Key(plan.pools[pool].route.key("nodeSelector").key(label)), "selects them"),
+                );
+            }
+        }
+    }
+}

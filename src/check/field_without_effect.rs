@@ -1,0 +1,59 @@
+//! Fields that are understood and change nothing in this combination.
+
+use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::plan::{Gateway, MetalLbMode, Plan, ServiceType, Strategy};
+
+pub static RULE: Rule = Rule {
+    name: "field-without-effect",
+    severity: Severity::Warning,
+    acceptable: true,
+    page: include_str!("field_without_effect.md"),
+};
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    let mut say = |route: Route, message: String, help: &str| {
+        findings.push(Finding::new(&RULE, Place::Key(route), message, help));
+    };
+    if plan.cluster.idle_mode {
+        say(
+            Route::of(["cluster", "serviceProxy", "mode"]),
+            "`mode` names a kube-proxy, but Cilium replaces it".to_owned(),
+            "take it out, or set `kubeProxyReplacement: false`",
+        );
+    }
+    if plan.cluster.strict_arp && plan.cluster.data_plane.kube_proxy() != Some(crate::plan::KubeProxyMode::Ipvs) {
+        say(
+            Route::of(["cluster", "serviceProxy", "strictARP"]),
+            "`strictARP` matters to kube-proxy's IPVS mode only".to_owned(),
+            "take it out",
+        );
+    }
+    for gateway in plan.gateways.values() {
+        of_gateway(gateway, &mut say);
+    }
+}
+
+fn of_gateway(gateway: &Gateway, say: &mut impl FnMut(Route, String, &str)) {
+    if gateway.needs.service_type != ServiceType::NodePort {
+        for port in gateway.ports.values().filter(|port| port.node_port.is_some()) {
+            let message = format!("`{}` uses no node port", gateway.strategy.name());
+            say(port.route.key("nodePort"), message, "take `nodePort` out");
+        }
+    }
+    if let Strategy::MetalLb { mode, interfaces, bgp, .. } = &gateway.strategy {
+        if *mode == MetalLbMode::L2 && bgp.is_some() {
+            say(gateway.exposure("bgp"), "`bgp` is set, but the address is announced by layer 2".to_owned(), "set `mode: bgp`, or take `bgp` out");
+        }
+        if *mode == MetalLbMode::Bgp && !interfaces.is_empty() {
+            let message = "`interfaces` chooses where layer 2 answers; BGP has no use for it".to_owned();
+            say(gateway.exposure("interfaces"), message, "take it out");
+        }
+    }
+    if gateway.limits_without_rate {
+        say(
+            gateway.exposure("limits").key("burst"),
+            "`burst` belongs to `newConnectionsPerSecond`, which is not set".to_owned(),
+            "add `newConnectionsPerSecond`, or take `burst` out",
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! `externalTrafficPolicy: Local` on node ports with fewer pods than nodes: some nodes answer nobody.
+
+use crate::finding::{Finding, Place, Rule, Severity};
+use crate::plan::{Plan, ServiceType, TrafficPolicy};
+
+pub static RULE: Rule = Rule {
+    name: "node-without-pod",
+    severity: Severity::Warning,
+    acceptable: true,
+    page: include_str!("node_without_pod.md"),
+};
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    for gateway in plan.gateways.values() {
+        let local = gateway.needs.policy == Some(TrafficPolicy::Local) && gateway.needs.service_type == ServiceType::NodePort;
+        let Some(nodes) = gateway.nodes(plan).filter(|_| local) else { continue };
+        let fewest = gateway.replicas.min();
+        if fewest < nodes {
+            findings.push(
+                Finding::new(
+                    &RULE,
+                    Place::Value(gateway.exposure("externalTrafficPolicy")),
+                    format!("with `Local` a node without a pod of `{}` drops its clients, and {fewest} pods cover {nodes} nodes at most in part", gateway.name),
+                    format!("run at least {nodes} pods, let clients use only nodes with a pod, or set `externalTrafficPolicy: Cluster`"),
+                )
+                .also(Place::Value(gateway.route.key("replicas")), "the pods"),
+            );
+        }
+    }
+}

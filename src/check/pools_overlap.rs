@@ -1,0 +1,33 @@
+//! Two address pools that hold the same address.
+
+use crate::finding::{Finding, Place, Rule, Severity};
+use crate::grammar::AddressRange;
+use crate::plan::{Gateway, Plan, Strategy};
+
+pub static RULE: Rule = Rule {
+    name: "pools-overlap",
+    severity: Severity::Error,
+    acceptable: false,
+    page: include_str!("pools_overlap.md"),
+};
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    let mut earlier: Vec<(&Gateway, usize, AddressRange)> = Vec::new();
+    for gateway in plan.gateways.values() {
+        let Strategy::MetalLb { addresses, .. } = &gateway.strategy else { continue };
+        for (position, range) in addresses.iter().enumerate() {
+            for (other, index, _) in earlier.iter().filter(|(_, _, taken)| taken.overlaps(*range)) {
+                findings.push(
+                    Finding::new(
+                        &RULE,
+                        Place::Value(gateway.exposure("addresses").index(position)),
+                        format!("`{range}` overlaps a range of `{}`; MetalLB refuses the second pool", other.name),
+                        "give each gateway addresses of its own",
+                    )
+                    .also(Place::Value(other.exposure("addresses").index(*index)), "the other range"),
+                );
+            }
+            earlier.push((gateway, position, *range));
+        }
+    }
+}

@@ -1,0 +1,31 @@
+//! Two pools that select the same nodes: the files of one overwrite those of the other.
+
+use crate::finding::{Finding, Place, Rule, Severity};
+use crate::plan::Plan;
+
+pub static RULE: Rule = Rule {
+    name: "same-nodes-in-two-pools",
+    severity: Severity::Error,
+    acceptable: false,
+    page: include_str!("same_nodes_in_two_pools.md"),
+};
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    let pools: Vec<_> = plan.pools.iter().collect();
+    for (position, (name, pool)) in pools.iter().enumerate() {
+        for (other_name, other) in &pools[..position] {
+            let shares_address = pool.addresses.iter().any(|address| other.addresses.contains(address));
+            if pool.node_selector == other.node_selector && !pool.node_selector.is_empty() || shares_address {
+                findings.push(
+                    Finding::new(
+                        &RULE,
+                        Place::Key(pool.route.clone()),
+                        format!("pools `{other_name}` and `{name}` select the same nodes, and a node takes the files of one pool"),
+                        "join them, or give each a label of its own",
+                    )
+                    .also(Place::Key(other.route.clone()), "the same nodes"),
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Acceptances: marking what they take, and naming those that take nothing.
+
+use crate::finding::{Finding, Place, Route, Rule, Severity, nearest};
+use crate::plan::Plan;
+
+pub static RULE: Rule = Rule {
+    name: "unused-accept",
+    severity: Severity::Error,
+    acceptable: false,
+    page: include_str!("unused_accept.md"),
+};
+
+/// Nothing to find before the other rules have run: [`apply`] does it.
+pub fn inspect(_: &Plan, _: &mut Vec<Finding>) {}
+
+/// Marks every finding that a gateway accepts; an entry without one becomes a finding itself.
+pub fn apply(plan: &Plan, findings: &mut Vec<Finding>) {
+    let mut unused = Vec::new();
+    for gateway in plan.gateways.values() {
+        for (position, accepted) in gateway.accept.iter().enumerate() {
+            let place = Place::Value(gateway.route.key("accept").index(position).key("rule"));
+            let mut say = |message: String, help: String| unused.push(Finding::new(&RULE, place.clone(), message, help));
+            let Some(rule) = super::rules().find(|rule| rule.name == accepted.rule) else {
+                let help = match nearest(&accepted.rule, super::rules().map(|rule| rule.name)) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`portgen explain --list` names every rule".to_owned(),
+                };
+                say(format!("no rule is called `{}`", accepted.rule), help);
+                continue;
+            };
+            if !rule.acceptable {
+                say(format!("`{}` cannot be accepted: what it finds does not work", rule.name), "mend it and take this entry out".to_owned());
+                continue;
+            }
+            let mut used = false;
+            for finding in findings.iter_mut().filter(|finding| finding.rule.name == rule.name && concerns(finding, &gateway.route)) {
+                finding.accepted = Some(accepted.reason.clone());
+                used = true;
+            }
+            if !used {
+                say(format!("`{}` finds nothing at `{}`", rule.name, gateway.name), "take this entry out".to_owned());
+            }
+        }
+    }
+    findings.append(&mut unused);
+}
+
+/// Whether a finding is this gateway's: it lies in it, or in what all gateways share.
+fn concerns(finding: &Finding, gateway: &Route) -> bool {
+    let (Place::Value(route) | Place::Key(route)) = &finding.place else { return false };
+    route.steps().starts_with(gateway.steps()) || !route.steps().starts_with(Route::of(["gateways"]).steps())
+}

@@ -1,0 +1,201 @@
+//! The command line: what may be typed, and what it means when nothing is.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::report::Format;
+
+/// One spec states how an API gateway reaches ports 80 and 443; portgen renders everything else.
+#[derive(Debug, Parser)]
+#[command(name = "portgen", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 nothing to say, 1 findings or changes, 2 failed.")]
+pub struct Cli {
+    /// When to colour what is printed
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]
+    pub color: Color,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to colour.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` says otherwise
+    #[default]
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a commented spec to start from; never overwrites
+    Init(Init),
+    /// Parse, validate and run every rule; writes nothing
+    Check(Check),
+    /// Write the tree of every spec
+    Render(Render),
+    /// Show what rendering would change, told for a reviewer
+    Diff(Diff),
+    /// Print the page of a rule or strategy, or a spec with every default filled in
+    Explain(Explain),
+    /// Print the JSON Schema of a spec
+    Schema,
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page
+    Man,
+}
+
+/// Which specs, and with which charts.
+#[derive(Debug, Args)]
+pub struct Specs {
+    /// Files, folders (every spec below them) or `-` for standard input
+    #[arg(value_name = "SPEC", default_value = "portgen.yaml")]
+    pub specs: Vec<Utf8PathBuf>,
+    /// A folder of chart folders to use beside the built-in ones; their templates are trusted code
+    #[arg(long, value_name = "DIR")]
+    pub charts: Option<Utf8PathBuf>,
+}
+
+/// `portgen init`
+#[derive(Debug, Args)]
+pub struct Init {
+    /// Where to write it
+    #[arg(value_name = "FILE", default_value = "portgen.yaml")]
+    pub file: Utf8PathBuf,
+    /// The cluster's name
+    #[arg(long)]
+    pub name: Option<String>,
+    /// The gateway's chart
+    #[arg(long, value_parser = clap::builder::PossibleValuesParser::new(crate::chart::Charts::BUILT_IN))]
+    pub chart: Option<String>,
+    /// How clients reach it
+    #[arg(long, value_enum)]
+    pub strategy: Option<InitStrategy>,
+    /// What turns a Service into packets
+    #[arg(long, value_enum)]
+    pub data_plane: Option<InitDataPlane>,
+    /// Ask nothing, take the defaults
+    #[arg(long)]
+    pub defaults: bool,
+}
+
+/// A strategy to start with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "camelCase")]
+pub enum InitStrategy {
+    /// NodePort Service, its ports rewritten on the node
+    NodePortRedirect,
+    /// The node's own network namespace
+    HostNetwork,
+    /// An address MetalLB announces
+    #[value(name = "metalLB")]
+    MetalLb,
+}
+
+/// A data plane to start with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InitDataPlane {
+    /// kube-proxy in iptables mode
+    Iptables,
+    /// kube-proxy in nftables mode
+    Nftables,
+    /// kube-proxy in IPVS mode
+    Ipvs,
+    /// Cilium, replacing kube-proxy
+    Cilium,
+}
+
+/// `portgen check`
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Which specs
+    #[command(flatten)]
+    pub specs: Specs,
+    /// How to report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+    /// The lightest findings that make the exit code 1
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    pub deny: Deny,
+}
+
+/// The lightest findings that fail a check.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Deny {
+    /// What does not work
+    #[default]
+    Error,
+    /// What works at a cost nobody accepted
+    Warning,
+}
+
+/// `portgen render`
+#[derive(Debug, Args)]
+pub struct Render {
+    /// Which specs
+    #[command(flatten)]
+    pub specs: Specs,
+    /// The folder that holds one tree a cluster
+    #[arg(short, long, value_name = "DIR", default_value = "rendered")]
+    pub output: Utf8PathBuf,
+    /// Write nothing; exit 1 if a tree is not what its spec says
+    #[arg(long)]
+    pub check: bool,
+    /// Overwrite files that were edited by hand
+    #[arg(long, conflicts_with = "check")]
+    pub force: bool,
+    /// How to report findings
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: Format,
+}
+
+/// `portgen diff`
+#[derive(Debug, Args)]
+pub struct Diff {
+    /// Which specs
+    #[command(flatten)]
+    pub specs: Specs,
+    /// What to compare with: a folder of trees, or `git:REV` for the folder `rendered` of a revision
+    #[arg(long, value_name = "DIR|git:REV", default_value = "rendered")]
+    pub against: String,
+    /// How to report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: DiffFormat,
+}
+
+/// How a diff is reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For a terminal: what applying does, then unified diffs
+    #[default]
+    Text,
+    /// One JSON object, with a version of its own
+    Json,
+}
+
+/// `portgen explain`
+#[derive(Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub struct Explain {
+    /// A rule, a strategy, or with --resolved a spec
+    #[arg(value_name = "TOPIC")]
+    pub topic: Option<String>,
+    /// Print the spec with every default filled in
+    #[arg(long)]
+    pub resolved: bool,
+    /// List every rule and strategy
+    #[arg(long, conflicts_with_all = ["topic", "resolved"])]
+    pub list: bool,
+    /// A folder of chart folders to use beside the built-in ones
+    #[arg(long, value_name = "DIR", requires = "resolved")]
+    pub charts: Option<Utf8PathBuf>,
+}

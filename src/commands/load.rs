@@ -1,0 +1,208 @@
+//! From arguments to plans: which files are specs, what they extend, which charts they use.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+
+use super::Failure;
+use crate::chart::Charts;
+use crate::check;
+use crate::cli::Specs;
+use crate::disk;
+use crate::finding::{Finding, Severity};
+use crate::input::{self, Input, spec};
+use crate::plan::{self, Plan};
+use crate::report::{Origin, Report};
+use crate::source::{Files, Node, Source};
+
+/// One spec, as far as it could be read, with everything found in it.
+pub struct Loaded {
+    files: Files,
+    root: Option<Node>,
+    /// The plan, where there is a spec to plan.
+    pub plan: Option<Plan>,
+    /// Faults and findings, errors first.
+    pub findings: Vec<Finding>,
+}
+
+impl Loaded {
+    /// Its findings, with the texts they point into.
+    pub fn report(&self) -> Report<'_> {
+        Report { origin: self.origin(), findings: &self.findings }
+    }
+
+    /// The texts its routes point into.
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { files: &self.files, root: self.root.as_ref() }
+    }
+
+    /// Whether a fault of reading keeps parts of it out of the plan.
+    pub fn lost_parts(&self) -> bool {
+        input::rules::ALL.iter().any(|rule| self.findings.iter().any(|finding| finding.rule == *rule))
+    }
+
+    /// Whether anything keeps its tree from being rendered.
+    pub fn refused(&self) -> bool {
+        self.plan.is_none() || check::refused(&self.findings)
+    }
+}
+
+/// Reads every spec that the arguments name.
+pub fn load(specs: &Specs) -> Result<Vec<Loaded>, Failure> {
+    let charts = specs.charts.as_deref().map(read_charts).transpose()?.unwrap_or_default();
+    let mut loaded = Vec::new();
+    for argument in &specs.specs {
+        for (source, root) in sources(argument)? {
+            loaded.push(read(source, &root, &charts));
+        }
+    }
+    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    for plan in loaded.iter().filter_map(|spec| spec.plan.as_ref()) {
+        if names.insert(plan.name.as_str(), ()).is_some() {
+            return Err(Failure::Usage(format!(
+                "two specs are called `{}`, and each cluster has a tree of its own; rename one",
+                plan.name
+            )));
+        }
+    }
+    Ok(loaded)
+}
+
+fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
+    let mut loader = |from: &Utf8Path, path: &str| read_base(root, from, path);
+    let Input { files, root, spec, mut findings } = input::parse(source, &mut loader);
+    let plan = spec.map(|spec| plan::build(&spec, &charts_of(&spec, charts)));
+    if let Some(plan) = &plan {
+        findings.extend(check::inspect(plan));
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
+    // A spec that lost a part to a fault is checked, never rendered.
+    debug_assert!(plan.is_some() || findings.iter().any(|finding| finding.severity() == Severity::Error));
+    Loaded { files, root, plan, findings }
+}
+
+/// The texts behind an argument, each with the tree its bases may come from.
+fn sources(argument: &Utf8Path) -> Result<Vec<(Source, Utf8PathBuf)>, Failure> {
+    if argument == "-" {
+        let source = Source { path: "<stdin>".to_owned(), text: disk::read_stdin()? };
+        return Ok(vec![(source, Utf8PathBuf::from("."))]);
+    }
+    if !argument.is_dir() {
+        let source = Source { path: argument.to_string(), text: disk::read_source(argument)? };
+        return Ok(vec![(source, tree_of(argument))]);
+    }
+    let mut found = Vec::new();
+    for path in disk::find_specs(argument)? {
+        let text = disk::read_source(&path)?;
+        if is_spec(&text) {
+            found.push((Source { path: path.to_string(), text }, tree_of(argument)));
+        }
+    }
+    if found.is_empty() {
+        return Err(Failure::Usage(format!(
+            "no spec below `{argument}`: no YAML file there has `apiVersion: portgen/v1alpha1` and `kind: Cluster`"
+        )));
+    }
+    Ok(found)
+}
+
+/// The tree an argument was given in: the working directory for what lies below it, otherwise the folder itself.
+fn tree_of(argument: &Utf8Path) -> Utf8PathBuf {
+    let climbs = argument.is_absolute() || argument.components().any(|part| part == Utf8Component::ParentDir);
+    if !climbs {
+        return Utf8PathBuf::from(".");
+    }
+    if argument.is_dir() { argument.to_owned() } else { argument.parent().unwrap_or(Utf8Path::new(".")).to_owned() }
+}
+
+/// Whether a file of a folder is a spec. Other tools have a `kind: Cluster` too, and templates are often no YAML.
+fn is_spec(text: &str) -> bool {
+    if !text.contains("portgen/") {
+        return false;
+    }
+    match crate::source::compose(text, crate::source::FileId(0)) {
+        Ok(node) => ["apiVersion", "kind"].into_iter().zip(["portgen/", "Cluster"]).all(|(field, start)| {
+            matches!(node.get(field).map(|node| &node.value), Some(crate::source::Value::Str(text)) if text.starts_with(start))
+        }),
+        // It says that it is ours, so its faults are worth a report.
+        Err(_) => true,
+    }
+}
+
+/// A base, by its path relative to the file that names it; never outside the tree.
+fn read_base(tree: &Utf8Path, from: &Utf8Path, path: &str) -> Result<Source, String> {
+    let folder = from.parent().unwrap_or(Utf8Path::new(""));
+    if Utf8Path::new(path).is_absolute() {
+        return Err("the path is absolute".to_owned());
+    }
+    let shown = plain(&folder.join(path));
+    let real = |path: &Utf8Path| {
+        path.canonicalize_utf8()
+            .map_err(|error| error.to_string().split(" (os").next().unwrap_or_default().to_lowercase())
+    };
+    // The real paths: a link must not lead out either.
+    let tree_path = real(tree)?;
+    // Told before the disk is asked: what exists outside is nobody's business.
+    let outside = if tree == "." { shown.starts_with("..") } else { !shown.starts_with(plain(tree)) };
+    if outside || !real(&shown)?.starts_with(&tree_path) {
+        return Err(format!(
+            "it lies outside {}",
+            if tree == "." { "the folder portgen runs in".to_owned() } else { format!("`{tree}`") }
+        ));
+    }
+    let text = disk::read_source(&shown).map_err(|error| error.to_string())?;
+    Ok(Source { path: shown.to_string(), text })
+}
+
+/// A path without `.` and, where it can be told without the disk, without `..`.
+fn plain(path: &Utf8Path) -> Utf8PathBuf {
+    let mut plain = Utf8PathBuf::new();
+    for part in path.components() {
+        match part {
+            Utf8Component::CurDir => {}
+            Utf8Component::ParentDir if matches!(plain.components().next_back(), Some(Utf8Component::Normal(_))) => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+/// The three texts of every chart folder that the user brought.
+type ChartTexts = Vec<[String; 3]>;
+
+fn read_charts(dir: &Utf8Path) -> Result<ChartTexts, Failure> {
+    let mut texts = Vec::new();
+    for folder in disk::folders(dir)? {
+        let text = |name: &str| disk::read_source(&folder.join(name));
+        let chart = [text("profile.yaml")?, text("values.yaml.j2")?, text("keys.yaml")?];
+        let [profile, template, keys] = &chart;
+        let mut trial = Charts::default();
+        let added =
+            trial.add(profile, template, keys).map_err(|reason| Failure::Usage(format!("`{folder}`: {reason}")))?;
+        if Some(added.as_str()) != folder.file_name() {
+            return Err(Failure::Usage(format!(
+                "`{folder}`: profile.yaml calls the chart `{added}`; give the folder that name"
+            )));
+        }
+        texts.push(chart);
+    }
+    Ok(texts)
+}
+
+/// The charts a spec can use: built-in ones as far as it names them, then those the user brought.
+fn charts_of(spec: &spec::Spec, own: &ChartTexts) -> Charts {
+    let wanted = |name: &str| {
+        spec.gateways.0.values().any(|gateway| match &gateway.chart {
+            spec::Chart::Name(chart) => chart.as_str() == name,
+            spec::Chart::Detailed(details) => details.name.as_str() == name,
+        })
+    };
+    let mut charts = Charts::built_in(wanted);
+    for [profile, template, keys] in own {
+        // They were read when the folder was.
+        let _ = charts.add(profile, template, keys);
+    }
+    charts
+}

@@ -1,0 +1,254 @@
+//! What portgen has to say about a spec, and the symbolic place it says it of.
+
+use std::fmt;
+
+use crate::source::Span;
+
+/// How much a finding weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing; nothing to do.
+    Note,
+    /// Works, at a cost the author should have chosen.
+    Warning,
+    /// Does not work; nothing is rendered.
+    Error,
+}
+
+impl Severity {
+    /// The word in reports: `error`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Warning => "warning",
+            Self::Error => "error",
+        }
+    }
+}
+
+/// What kind of thing is found: its name, its weight, and whether `accept` may name it.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The name in reports and in `accept`, for the thing found: `single-replica`.
+    pub name: &'static str,
+    /// How much each of its findings weighs.
+    pub severity: Severity,
+    /// Whether it is a cost that can be taken on purpose; what cannot work cannot be accepted.
+    pub acceptable: bool,
+    /// The page that `portgen explain` prints, Markdown.
+    pub page: &'static str,
+}
+
+/// One step from a YAML value to a value inside it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// Into a map, by key.
+    Key(String),
+    /// Into a list, by position from 0.
+    Index(usize),
+}
+
+/// The way from a spec's root to a value: `gateways.kong.ports.http.nodePort`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Route(Vec<Step>);
+
+impl Route {
+    /// The route that follows these keys from the root.
+    #[must_use]
+    pub fn of<const N: usize>(keys: [&str; N]) -> Self {
+        Self(keys.into_iter().map(|key| Step::Key(key.to_owned())).collect())
+    }
+
+    /// One key further.
+    #[must_use]
+    pub fn key(&self, key: impl fmt::Display) -> Self {
+        self.then(Step::Key(key.to_string()))
+    }
+
+    /// One list item further.
+    #[must_use]
+    pub fn index(&self, index: usize) -> Self {
+        self.then(Step::Index(index))
+    }
+
+    fn then(&self, step: Step) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step);
+        Self(steps)
+    }
+
+    /// The steps from the root.
+    #[must_use]
+    pub fn steps(&self) -> &[Step] {
+        &self.0
+    }
+
+    /// Reads a JSON Pointer (RFC 6901), telling list positions from keys by `is_list`.
+    pub fn from_pointer(pointer: &str, mut is_list: impl FnMut(&Self) -> bool) -> Self {
+        let mut route = Self::default();
+        for part in pointer.split('/').skip(1) {
+            let part = part.replace("~1", "/").replace("~0", "~");
+            route = match part.parse() {
+                Ok(index) if is_list(&route) => route.index(index),
+                _ => route.key(part),
+            };
+        }
+        route
+    }
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (position, step) in self.0.iter().enumerate() {
+            match step {
+                Step::Index(index) => write!(f, "[{index}]")?,
+                Step::Key(key) => {
+                    // A dotted label key would read as two steps.
+                    let plain =
+                        !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+                    let dot = if position > 0 { "." } else { "" };
+                    if plain { write!(f, "{dot}{key}")? } else { write!(f, "{dot}{key:?}")? }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Where a finding points, before a report looks it up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// The value at a route, or the nearest thing above it that was written.
+    Value(Route),
+    /// The key at a route.
+    Key(Route),
+    /// Bytes of a file: what is not a tree has no routes.
+    Bytes(Span),
+}
+
+/// One thing found: a phrase, a place and a help.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Which rule found it.
+    pub rule: &'static Rule,
+    /// What is wrong, a phrase without a full stop.
+    pub message: String,
+    /// Where.
+    pub place: Place,
+    /// What stands under the underlined text, a few words; may be empty.
+    pub label: String,
+    /// What to write instead.
+    pub help: String,
+    /// Further places that belong to it.
+    pub also: Vec<(Place, String)>,
+    /// The reason the author gave for taking it on purpose.
+    pub accepted: Option<String>,
+}
+
+impl Finding {
+    /// A finding at a place, with the help that goes with it.
+    #[must_use]
+    pub fn new(rule: &'static Rule, place: Place, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self {
+            rule,
+            message: message.into(),
+            place,
+            label: String::new(),
+            help: help.into(),
+            also: Vec::new(),
+            accepted: None,
+        }
+    }
+
+    /// The same with a few words under the underlined text.
+    #[must_use]
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = label.into();
+        self
+    }
+
+    /// The same with a further place.
+    #[must_use]
+    pub fn also(mut self, place: Place, label: impl Into<String>) -> Self {
+        self.also.push((place, label.into()));
+        self
+    }
+
+    /// How much it weighs: its rule's severity, or a note once accepted.
+    #[must_use]
+    pub fn severity(&self) -> Severity {
+        if self.accepted.is_some() { Severity::Note } else { self.rule.severity }
+    }
+}
+
+/// The candidate nearest to a mistyped word, if one is near enough to suggest.
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // Comparing is quadratic in the length; nobody mistypes a word of this size.
+    if word.len() > 64 {
+        return None;
+    }
+    candidates
+        .into_iter()
+        .map(|candidate| {
+            let distance = strsim::damerau_levenshtein(&word.to_lowercase(), &candidate.to_lowercase());
+            (distance, candidate)
+        })
+        .filter(|&(distance, candidate)| distance <= 1.max(candidate.len().min(word.len()) / 3))
+        .min_by_key(|&(distance, _)| distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// `one`, `two` and `three`, each in backticks.
+pub fn listed<T: fmt::Display>(words: impl IntoIterator<Item = T>) -> String {
+    let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    match words.split_last() {
+        None => String::new(),
+        Some((only, [])) => only.clone(),
+        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+    }
+}
+
+/// A text a user typed, fit for one line of a message: shortened, control characters escaped.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    let mut shown: String = text
+        .chars()
+        .take(48)
+        .flat_map(|c| {
+            let escaped: Box<dyn Iterator<Item = char>> = if crate::grammar::is_unprintable(c) {
+                Box::new(c.escape_default())
+            } else {
+                Box::new(std::iter::once(c))
+            };
+            escaped
+        })
+        .collect();
+    if text.chars().nth(48).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_reads_back_from_a_pointer() {
+        let route = Route::from_pointer("/a/0/b~1c", |route| route.to_string() == "a");
+        assert_eq!(route.to_string(), "a[0].\"b/c\"");
+    }
+
+    #[test]
+    fn only_near_words_are_suggested() {
+        assert_eq!(nearest("gatway", ["gateways", "cluster"]), Some("gateways"));
+        assert_eq!(nearest("nodeport", ["nodePort", "port"]), Some("nodePort"));
+        assert_eq!(nearest("zebra", ["gateways", "cluster"]), None);
+    }
+
+    #[test]
+    fn what_a_user_typed_cannot_move_the_cursor() {
+        assert_eq!(shown("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
+    }
+}

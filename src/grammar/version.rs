@@ -1,0 +1,85 @@
+//! Versions that decide what a cluster can do.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Grammar, Refusal, textual};
+
+/// Reads `1.33`: two numbers without leading zeros.
+fn two_numbers(text: &str) -> Option<(u16, u16)> {
+    let number = |text: &str| {
+        let plain =
+            !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) && (text.len() == 1 || !text.starts_with('0'));
+        plain.then(|| text.parse().ok()).flatten()
+    };
+    let (major, minor) = text.split_once('.')?;
+    Some((number(major)?, number(minor)?))
+}
+
+macro_rules! minor_version {
+    ($(#[$doc:meta])* $name:ident, $format:literal, $wanted:literal, $help:literal, $least:expr) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "String", into = "String")]
+        pub struct $name {
+            major: u16,
+            minor: u16,
+        }
+
+        impl $name {
+            /// Whether this is 1.`minor` or newer.
+            #[must_use]
+            pub fn at_least(self, minor: u16) -> bool {
+                (self.major, self.minor) >= (1, minor)
+            }
+        }
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}.{}", self.major, self.minor)
+            }
+        }
+        impl Grammar for $name {
+            const FORMAT: &'static str = $format;
+            const PATTERN: &'static str = "^1\\.[1-9][0-9]?$";
+            const DESCRIPTION: &'static str = $help;
+        }
+        impl FromStr for $name {
+            type Err = Refusal;
+            fn from_str(text: &str) -> Result<Self, Refusal> {
+                two_numbers(text)
+                    .filter(|&(major, minor)| major == 1 && ($least..=99).contains(&minor))
+                    .map(|(major, minor)| Self { major, minor })
+                    .ok_or_else(|| Refusal { wanted: $wanted, help: $help.to_owned() })
+            }
+        }
+        textual!($name);
+    };
+}
+
+minor_version!(
+    /// A Kubernetes minor version: decides API versions, defaults and deprecations.
+    KubernetesVersion, "kubernetes-version", "a Kubernetes version",
+    "major and minor in quotes, `\"1.25\"` or newer: `\"1.33\"`", 25
+);
+
+minor_version!(
+    /// A Cilium minor version: decides which Helm values exist.
+    CiliumVersion, "cilium-version", "a Cilium version",
+    "major and minor in quotes, `\"1.14\"` or newer: `\"1.20\"`", 14
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_two_numbers() {
+        let version: KubernetesVersion = "1.33".parse().unwrap();
+        assert!(version.at_least(33) && !version.at_least(34));
+        for text in ["1.3.3", "v1.33", "1.033", "1", "1.", "2.1", "1.24", "1.100", ""] {
+            assert!(text.parse::<KubernetesVersion>().is_err(), "{text}");
+        }
+    }
+}

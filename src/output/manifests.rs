@@ -1,0 +1,93 @@
+//! Manifests that no chart writes: namespaces with their Pod Security labels, and Services a chart cannot say.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::helm::{families, pod_labels, policy_word};
+use crate::plan::{Gateway, Owner, Plan, PodSecurity, ServiceType, protocol_word};
+
+/// The manifests by file name, and the kustomization that lists them.
+pub fn manifests(plan: &Plan) -> Vec<(String, Value)> {
+    let mut manifests = Vec::new();
+    let mut levels: BTreeMap<&str, PodSecurity> = BTreeMap::new();
+    for gateway in plan.gateways.values() {
+        let level = levels.entry(gateway.namespace.as_str()).or_insert(PodSecurity::Restricted);
+        // The weakest of its gateways decides what a namespace can enforce.
+        *level = (*level).min(gateway.needs.pod_security);
+    }
+    for (name, level) in levels {
+        manifests.push((format!("namespace-{name}.yaml"), namespace(plan, name, level)));
+    }
+    for gateway in plan.gateways.values().filter(|gateway| gateway.service.owner == Owner::Portgen) {
+        manifests.push((format!("service-{}.yaml", gateway.service.name), service(plan, gateway)));
+    }
+    let resources: Vec<&str> = manifests.iter().map(|(name, _)| name.as_str()).collect();
+    let kustomization = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": resources,
+    });
+    manifests.push(("kustomization.yaml".to_owned(), kustomization));
+    manifests
+}
+
+/// The word in a label.
+pub fn level_word(level: PodSecurity) -> &'static str {
+    match level {
+        PodSecurity::Privileged => "privileged",
+        PodSecurity::Baseline => "baseline",
+        PodSecurity::Restricted => "restricted",
+    }
+}
+
+/// Enforces what the strategy allows; audits and warns at `restricted` either way, so that nothing else slips in unseen.
+fn namespace(plan: &Plan, name: &str, enforce: PodSecurity) -> Value {
+    let version = format!("v{}", plan.cluster.version);
+    let mut labels = serde_json::Map::new();
+    for (mode, level) in [("enforce", enforce), ("audit", PodSecurity::Restricted), ("warn", PodSecurity::Restricted)] {
+        labels.insert(format!("pod-security.kubernetes.io/{mode}"), json!(level_word(level)));
+        labels.insert(format!("pod-security.kubernetes.io/{mode}-version"), json!(version));
+    }
+    json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})
+}
+
+/// The Service clients use, where the chart's own cannot carry both families or UDP.
+fn service(plan: &Plan, gateway: &Gateway) -> Value {
+    let needs = &gateway.needs;
+    let ports: Vec<Value> = gateway
+        .ports
+        .iter()
+        .map(|(name, port)| {
+            let mut value = json!({
+                "name": name,
+                "port": port.port,
+                "targetPort": port.target_port,
+                "protocol": protocol_word(port.protocol),
+            });
+            if let (Some(node_port), ServiceType::NodePort) = (port.node_port, needs.service_type) {
+                value["nodePort"] = json!(node_port);
+            }
+            value
+        })
+        .collect();
+    let mut spec = json!({"type": needs.service_type.as_str()});
+    if let (Some(policy), true) = (needs.policy, needs.service_type != ServiceType::ClusterIp) {
+        spec["externalTrafficPolicy"] = json!(policy_word(policy));
+    }
+    if gateway.service.dual_stack {
+        spec["ipFamilyPolicy"] = json!("RequireDualStack");
+        spec["ipFamilies"] = json!(families(&plan.cluster.families));
+    }
+    spec["selector"] = Value::Object(pod_labels(gateway));
+    spec["ports"] = Value::Array(ports);
+    let mut metadata = json!({
+        "name": gateway.service.name,
+        "namespace": gateway.namespace,
+        "labels": {"app.kubernetes.io/managed-by": "portgen", "app.kubernetes.io/instance": gateway.release},
+    });
+    if !needs.annotations.is_empty() {
+        metadata["annotations"] = json!(needs.annotations);
+    }
+    json!({"apiVersion": "v1", "kind": "Service", "metadata": metadata, "spec": spec})
+}

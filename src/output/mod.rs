@@ -1,0 +1,123 @@
+//! From a plan to the files of a tree, each read back before it counts.
+
+mod cluster;
+mod helm;
+mod manifests;
+mod metallb;
+pub mod node;
+mod readme;
+mod resolved;
+mod templates;
+mod yaml;
+
+pub use resolved::resolved;
+pub use yaml::to_yaml;
+
+use serde_json::Value;
+
+use crate::artifact::{Artifact, Artifacts};
+use crate::finding::{Finding, Route};
+use crate::plan::Plan;
+
+/// A fault of portgen itself: what it wrote does not say what was planned.
+#[derive(Debug, thiserror::Error)]
+#[error("portgen would write a wrong `{path}`: {reason}; this is a fault of portgen, nothing was written")]
+pub struct Fault {
+    /// The file.
+    pub path: String,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// Renders the tree of a plan without errors; `findings` are told in its README.
+///
+/// # Errors
+/// A fault of portgen or of a chart folder, never of the spec.
+pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
+    let mut tree = Tree { plan, artifacts: Artifacts::new(plan.name.to_string()) };
+    tree.text("README.md", &Route::of(["metadata", "name"]), readme::text(plan, findings)?)?;
+    for gateway in plan.gateways.values() {
+        tree.yaml(&format!("helm/{}.values.yaml", gateway.name), &gateway.route, &[helm::values(plan, gateway)?])?;
+    }
+    for (name, manifest) in manifests::manifests(plan) {
+        tree.yaml(&format!("manifests/{name}"), &Route::of(["gateways"]), &[manifest])?;
+    }
+    for (name, objects) in metallb::objects(plan) {
+        let gateway = name.strip_suffix(".yaml").unwrap_or_default();
+        let route = plan.gateways.values().find(|known| known.name.as_str() == gateway);
+        let route = route.map_or_else(|| Route::of(["gateways"]), |gateway| gateway.route.key("exposure"));
+        tree.yaml(&format!("metallb/{name}"), &route, &objects)?;
+    }
+    let cluster = Route::of(["cluster", "serviceProxy"]);
+    if let Some(values) = cluster::cilium(plan) {
+        tree.yaml("cilium/values.yaml", &cluster, &[values])?;
+    }
+    if let Some(config) = cluster::kube_proxy(plan) {
+        tree.yaml("kube-proxy/config.yaml", &cluster, &[config])?;
+    }
+    for (pool, node) in &plan.nodes {
+        let files = node::files(plan, pool, node)
+            .map_err(|path| Fault { path, reason: "it reads back as something else".to_owned() })?;
+        for (path, text) in files {
+            tree.text(&format!("nodes/{pool}/{path}"), &plan.pools[pool].route, text)?;
+        }
+    }
+    Ok(tree.artifacts)
+}
+
+/// The spec that `portgen init` writes, from the answers to its questions.
+///
+/// # Errors
+/// A fault of the template.
+pub fn starter(answers: &Value) -> Result<String, Fault> {
+    const NAME: &str = "starter.yaml.j2";
+    templates::render(NAME, include_str!("../../templates/starter.yaml.j2"), answers)
+        .map_err(|error| Fault { path: NAME.to_owned(), reason: error.to_string() })
+}
+
+/// What applying a change to a file of the tree does to what runs.
+#[must_use]
+pub fn effect(path: &camino::Utf8Path) -> &'static str {
+    let ending = path.extension().unwrap_or_default();
+    match path.components().next().map(|part| part.as_str().to_owned()).as_deref() {
+        Some("helm") => "helm upgrade; a changed pod template rolls the pods",
+        Some("manifests") => "kubectl apply; running pods stay",
+        Some("metallb") => "kubectl apply; a changed address or session interrupts its clients",
+        Some("cilium") => "helm upgrade of Cilium; its agents restart",
+        Some("kube-proxy") => "kube-proxy restarts; its rules stay meanwhile",
+        Some("nodes") => match ending {
+            "nft" | "v4" | "v6" => "reload of portgen.service; open TCP connections stay",
+            "conf" => "sysctl -p; takes effect for sockets bound from then on",
+            _ => "daemon-reload and restart of the unit",
+        },
+        _ => "nothing",
+    }
+}
+
+struct Tree<'a> {
+    plan: &'a Plan,
+    artifacts: Artifacts,
+}
+
+impl Tree<'_> {
+    fn text(&mut self, path: &str, route: &Route, text: String) -> Result<(), Fault> {
+        let artifact = Artifact { path: path.into(), text, route: route.to_string() };
+        self.artifacts.insert(artifact).map_err(|reason| Fault { path: path.to_owned(), reason: reason.to_string() })
+    }
+
+    /// Documents with a head that says where they come from.
+    fn yaml(&mut self, path: &str, route: &Route, documents: &[Value]) -> Result<(), Fault> {
+        let mut text = format!(
+            "# Written by portgen {} for cluster {}. A change made here is lost.\n",
+            env!("CARGO_PKG_VERSION"),
+            self.plan.name,
+        );
+        for (position, document) in documents.iter().enumerate() {
+            if position > 0 {
+                text.push_str("---\n");
+            }
+            text.push_str(&to_yaml(document).map_err(|reason| Fault { path: path.to_owned(), reason })?);
+        }
+        self.text(path, route, text)
+    }
+}

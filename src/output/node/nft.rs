@@ -1,0 +1,525 @@
+//! nftables: a typed ruleset, its one writer, and the reader that checks what was written.
+//!
+//! Only what nft 0.9.8 to 1.1 understand alike is in the model: numeric priorities, one plain rule a port,
+//! anonymous sets of addresses. Named sets, maps and `destroy` are left out on purpose: written by a newer nft,
+//! they crash the older one inside kube-proxy's image when it lists the ruleset.
+
+use std::fmt;
+
+use crate::grammar::{Cidr, Family, InterfaceName, Port};
+use crate::plan::Protocol;
+
+/// The one table portgen owns.
+pub const TABLE: &str = "inet portgen";
+
+/// Every chain portgen writes: the stateless ones by their hook, the NAT ones by what they do.
+const CHAIN_NAMES: [&str; 6] =
+    ["prerouting", "postrouting", "output", "input", "redirect_prerouting", "redirect_output"];
+
+/// The table with its chains.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ruleset {
+    /// In the order they are written.
+    pub chains: Vec<Chain>,
+}
+
+/// A base chain with policy accept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chain {
+    /// Its name.
+    pub name: &'static str,
+    /// `filter` or `nat`.
+    pub kind: ChainKind,
+    /// Where packets meet it.
+    pub hook: Hook,
+    /// Its place among the hook's chains, lowest first.
+    pub priority: i16,
+    /// Its rules, first match first.
+    pub rules: Vec<Rule>,
+}
+
+/// A base chain's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChainKind {
+    /// Sees every packet.
+    Filter,
+    /// Sees the first packet of a connection.
+    Nat,
+}
+
+/// A netfilter hook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hook {
+    /// Everything that comes in.
+    Prerouting,
+    /// What is for this node.
+    Input,
+    /// What this node sends.
+    Output,
+    /// Everything that goes out.
+    Postrouting,
+}
+
+/// One rule: all matches must hold, then the statements run in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// What a packet must be.
+    pub matches: Vec<Match>,
+    /// What becomes of it.
+    pub statements: Vec<Statement>,
+    /// What `nft list` shows beside it: names from the closed grammars and single spaces.
+    pub comment: Option<String>,
+}
+
+/// What a packet must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    /// It came in by this interface.
+    InterfaceIs(InterfaceName),
+    /// It came in by another interface than this.
+    InterfaceIsNot(InterfaceName),
+    /// It goes out by another interface than this.
+    OutInterfaceIsNot(InterfaceName),
+    /// Its destination is no address of this node.
+    DestinationNotLocal,
+    /// Its source is no address of this node.
+    SourceNotLocal,
+    /// It is of this family.
+    Family(Family),
+    /// Its source, of this family, is in none of these.
+    SourceNotIn(Family, Vec<Cidr>),
+    /// Its source is in this network.
+    SourceIn(Cidr),
+    /// Its destination is in this network.
+    DestinationIn(Cidr),
+    /// Its destination port.
+    DestinationPort(Protocol, Port),
+    /// Its source port.
+    SourcePort(Protocol, Port),
+    /// An ICMP error that quotes a packet.
+    Icmp(IcmpError),
+    /// Bits behind the transport header's start.
+    Bits(Bits),
+    /// The conntrack zone of the connection's original direction.
+    OriginalZone(u16),
+}
+
+/// ICMP errors, which quote the packet they speak of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IcmpError {
+    /// ICMP, destination unreachable, fragmentation needed.
+    V4FragmentationNeeded,
+    /// ICMP, destination unreachable, any code.
+    V4Unreachable,
+    /// ICMPv6, packet too big.
+    V6PacketTooBig,
+    /// ICMPv6, destination unreachable, any code.
+    V6Unreachable,
+}
+
+/// `@th,offset,length` and a value, all in bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bits {
+    /// From the transport header's first bit.
+    pub offset: u16,
+    /// How many.
+    pub length: u8,
+    /// What they are.
+    pub value: u16,
+}
+
+/// What becomes of a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Statement {
+    /// It is counted.
+    Count,
+    /// Its conntrack zone, for the original direction, is set.
+    SetOriginalZone(u16),
+    /// Its destination port is set.
+    SetDestinationPort(Protocol, Port),
+    /// Its source port is set.
+    SetSourcePort(Protocol, Port),
+    /// Bits of it are set.
+    SetBits(Bits),
+    /// Its connection goes to this port of this node.
+    Redirect(Port),
+    /// This chain is done with it.
+    Return,
+    /// This hook's chain accepts it.
+    Accept,
+    /// It is gone.
+    Drop,
+}
+
+impl Rule {
+    /// A rule without a comment.
+    pub fn new(matches: impl Into<Vec<Match>>, statements: impl Into<Vec<Statement>>) -> Self {
+        Self { matches: matches.into(), statements: statements.into(), comment: None }
+    }
+
+    /// The same with a comment.
+    #[must_use]
+    pub fn comment(mut self, comment: String) -> Self {
+        self.comment = Some(comment);
+        self
+    }
+}
+
+impl fmt::Display for Ruleset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Declared, deleted, defined: one transaction that works with and without a table of ours in the kernel.
+        writeln!(f, "table {TABLE}\ndelete table {TABLE}\ntable {TABLE} {{")?;
+        for (position, chain) in self.chains.iter().enumerate() {
+            if position > 0 {
+                writeln!(f)?;
+            }
+            chain.fmt(f)?;
+        }
+        writeln!(f, "}}")
+    }
+}
+
+impl fmt::Display for Chain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self.kind {
+            ChainKind::Filter => "filter",
+            ChainKind::Nat => "nat",
+        };
+        writeln!(f, "  # {}", about(self.name))?;
+        writeln!(f, "  chain {} {{", self.name)?;
+        writeln!(f, "    type {kind} hook {} priority {}; policy accept;", self.hook, self.priority)?;
+        for rule in &self.rules {
+            writeln!(f, "    {rule}")?;
+        }
+        writeln!(f, "  }}")
+    }
+}
+
+/// What a chain is there for, for whoever reads the file.
+fn about(chain: &str) -> &'static str {
+    match chain {
+        "prerouting" => {
+            "Comes in: shut ports, allow-lists, public port to node port. ICMP errors quote our own packets back: the port in the quote changes too, and a zero field takes up the difference in the checksum."
+        }
+        "postrouting" => "Goes out: node port back to public port, in answers and in the errors this node sends.",
+        "output" => "This node to its own addresses: public port to node port.",
+        "input" => "Answers to this node itself: node port back to public port.",
+        "redirect_prerouting" => "Comes in: to the process that listens on this node.",
+        _ => "This node to itself: to the process that listens here.",
+    }
+}
+
+impl fmt::Display for Hook {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prerouting => "prerouting",
+            Self::Input => "input",
+            Self::Output => "output",
+            Self::Postrouting => "postrouting",
+        })
+    }
+}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let words = self.matches.iter().map(ToString::to_string).chain(self.statements.iter().map(ToString::to_string));
+        f.write_str(&words.collect::<Vec<_>>().join(" "))?;
+        match &self.comment {
+            Some(comment) => write!(f, " comment \"{comment}\""),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Display for Match {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::InterfaceIs(name) => write!(f, "iifname \"{name}\""),
+            Self::InterfaceIsNot(name) => write!(f, "iifname != \"{name}\""),
+            Self::OutInterfaceIsNot(name) => write!(f, "oifname != \"{name}\""),
+            Self::DestinationNotLocal => f.write_str("fib daddr type != local"),
+            Self::SourceNotLocal => f.write_str("fib saddr type != local"),
+            Self::Family(Family::IPv4) => f.write_str("meta nfproto ipv4"),
+            Self::Family(Family::IPv6) => f.write_str("meta nfproto ipv6"),
+            Self::SourceNotIn(family, cidrs) => {
+                write!(f, "{} saddr != {}", ip(*family), set(cidrs.iter().map(ToString::to_string)))
+            }
+            Self::SourceIn(cidr) => write!(f, "{} saddr {cidr}", ip(cidr.family())),
+            Self::DestinationIn(cidr) => write!(f, "{} daddr {cidr}", ip(cidr.family())),
+            Self::DestinationPort(protocol, port) => write!(f, "{} dport {port}", word(*protocol)),
+            Self::SourcePort(protocol, port) => write!(f, "{} sport {port}", word(*protocol)),
+            Self::Icmp(error) => f.write_str(error.words()),
+            Self::Bits(bits) => write!(f, "@th,{},{} {}", bits.offset, bits.length, bits.value),
+            Self::OriginalZone(zone) => write!(f, "ct original zone {zone}"),
+        }
+    }
+}
+
+impl fmt::Display for Statement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count => f.write_str("counter"),
+            Self::SetOriginalZone(zone) => write!(f, "ct original zone set {zone}"),
+            Self::SetDestinationPort(protocol, port) => write!(f, "{} dport set {port}", word(*protocol)),
+            Self::SetSourcePort(protocol, port) => write!(f, "{} sport set {port}", word(*protocol)),
+            Self::SetBits(bits) => write!(f, "@th,{},{} set {}", bits.offset, bits.length, bits.value),
+            Self::Redirect(port) => write!(f, "redirect to :{port}"),
+            Self::Return => f.write_str("return"),
+            Self::Accept => f.write_str("accept"),
+            Self::Drop => f.write_str("drop"),
+        }
+    }
+}
+
+impl IcmpError {
+    const ALL: [Self; 4] =
+        [Self::V4FragmentationNeeded, Self::V4Unreachable, Self::V6PacketTooBig, Self::V6Unreachable];
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::V4FragmentationNeeded => "icmp type destination-unreachable icmp code frag-needed",
+            Self::V4Unreachable => "icmp type destination-unreachable",
+            Self::V6PacketTooBig => "icmpv6 type packet-too-big",
+            Self::V6Unreachable => "icmpv6 type destination-unreachable",
+        }
+    }
+}
+
+/// One element bare, several in braces: nft lists them back the same way.
+fn set(elements: impl Iterator<Item = String>) -> String {
+    let elements: Vec<String> = elements.collect();
+    match elements.as_slice() {
+        [only] => only.clone(),
+        several => format!("{{ {} }}", several.join(", ")),
+    }
+}
+
+fn ip(family: Family) -> &'static str {
+    match family {
+        Family::IPv4 => "ip",
+        Family::IPv6 => "ip6",
+    }
+}
+
+fn word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::TCP => "tcp",
+        Protocol::UDP => "udp",
+    }
+}
+
+/// Reads back what [`Ruleset`] writes, comments and all; `None` for anything else.
+#[must_use]
+pub fn read(text: &str) -> Option<Ruleset> {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    if lines.next()? != format!("table {TABLE}")
+        || lines.next()? != format!("delete table {TABLE}")
+        || lines.next()? != format!("table {TABLE} {{")
+    {
+        return None;
+    }
+    let mut chains = Vec::new();
+    loop {
+        match lines.next()? {
+            "}" => break,
+            head => chains.push(read_chain(head, &mut lines)?),
+        }
+    }
+    lines.next().is_none().then_some(Ruleset { chains })
+}
+
+fn read_chain<'a>(head: &str, lines: &mut impl Iterator<Item = &'a str>) -> Option<Chain> {
+    let name = head.strip_prefix("chain ")?.strip_suffix(" {")?;
+    let name = CHAIN_NAMES.into_iter().find(|known| *known == name)?;
+    let base = lines.next()?.strip_prefix("type ")?.strip_suffix("; policy accept;")?;
+    let (kind, rest) = base.split_once(" hook ")?;
+    let (hook, priority) = rest.split_once(" priority ")?;
+    let mut rules = Vec::new();
+    loop {
+        match lines.next()? {
+            "}" => break,
+            line => rules.push(read_rule(line)?),
+        }
+    }
+    Some(Chain {
+        name,
+        kind: match kind {
+            "filter" => ChainKind::Filter,
+            "nat" => ChainKind::Nat,
+            _ => return None,
+        },
+        hook: [Hook::Prerouting, Hook::Input, Hook::Output, Hook::Postrouting]
+            .into_iter()
+            .find(|known| known.to_string() == hook)?,
+        priority: priority.parse().ok()?,
+        rules,
+    })
+}
+
+fn read_rule(line: &str) -> Option<Rule> {
+    let (body, comment) = match line.split_once(" comment \"") {
+        Some((body, comment)) => (body, Some(comment.strip_suffix('"').filter(|text| !text.contains('"'))?.to_owned())),
+        None => (line, None),
+    };
+    let mut rest = Rest(body);
+    let mut rule = Rule { matches: Vec::new(), statements: Vec::new(), comment };
+    while !rest.0.is_empty() {
+        if let Some(statement) = rest.attempt(read_statement) {
+            rule.statements.push(statement);
+        } else if rule.statements.is_empty() {
+            rule.matches.push(rest.attempt(read_match)?);
+        } else {
+            return None;
+        }
+    }
+    Some(rule)
+}
+
+/// What of a rule is still unread.
+#[derive(Clone, Copy)]
+struct Rest<'a>(&'a str);
+
+impl<'a> Rest<'a> {
+    /// Runs a reader; a reader that fails has read nothing.
+    fn attempt<T>(&mut self, reader: impl Fn(&mut Self) -> Option<T>) -> Option<T> {
+        let mut ahead = *self;
+        let value = reader(&mut ahead)?;
+        *self = ahead;
+        Some(value)
+    }
+
+    /// Reads these words.
+    fn words(&mut self, words: &str) -> Option<()> {
+        let rest = self.0.strip_prefix(words)?;
+        self.0 = match rest.strip_prefix(' ') {
+            Some(rest) => rest,
+            None if rest.is_empty() => rest,
+            None => return None,
+        };
+        Some(())
+    }
+
+    /// Reads one word.
+    fn word(&mut self) -> Option<&'a str> {
+        let (word, rest) = self.0.split_once(' ').unwrap_or((self.0, ""));
+        self.0 = rest;
+        (!word.is_empty()).then_some(word)
+    }
+
+    /// Reads one number, name or network.
+    fn value<T: std::str::FromStr>(&mut self) -> Option<T> {
+        self.word()?.parse().ok()
+    }
+
+    fn port(&mut self) -> Option<Port> {
+        self.value().and_then(Port::new)
+    }
+
+    /// Reads one element, or several in braces.
+    fn set<T>(&mut self, element: impl Fn(&str) -> Option<T>) -> Option<Vec<T>> {
+        if self.words("{").is_none() {
+            return Some(vec![element(self.word()?)?]);
+        }
+        let (inner, rest) = self.0.split_once(" }")?;
+        self.0 = rest.strip_prefix(' ').unwrap_or(rest);
+        inner.split(", ").map(element).collect()
+    }
+
+    fn transport(&mut self) -> Option<Protocol> {
+        match self.word()? {
+            "tcp" => Some(Protocol::TCP),
+            "udp" => Some(Protocol::UDP),
+            _ => None,
+        }
+    }
+
+    fn bits(&mut self) -> Option<(u16, u8)> {
+        let (offset, length) = self.word()?.strip_prefix("@th,")?.split_once(',')?;
+        Some((offset.parse().ok()?, length.parse().ok()?))
+    }
+}
+
+fn quoted(word: &str) -> Option<InterfaceName> {
+    word.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
+}
+
+fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
+    let fixed = |rest: &mut Rest<'_>| {
+        [
+            Match::DestinationNotLocal,
+            Match::SourceNotLocal,
+            Match::Family(Family::IPv4),
+            Match::Family(Family::IPv6),
+            Match::Icmp(IcmpError::V4FragmentationNeeded),
+        ]
+        .into_iter()
+        .chain(IcmpError::ALL.into_iter().map(Match::Icmp))
+        .find(|known| rest.words(&known.to_string()).is_some())
+    };
+    if let Some(known) = rest.attempt(fixed) {
+        return Some(known);
+    }
+    if rest.words("iifname !=").is_some() {
+        return Some(Match::InterfaceIsNot(quoted(rest.word()?)?));
+    }
+    if rest.words("iifname").is_some() {
+        return Some(Match::InterfaceIs(quoted(rest.word()?)?));
+    }
+    if rest.words("oifname !=").is_some() {
+        return Some(Match::OutInterfaceIsNot(quoted(rest.word()?)?));
+    }
+    if rest.words("ct original zone").is_some() {
+        return Some(Match::OriginalZone(rest.value()?));
+    }
+    for family in [Family::IPv4, Family::IPv6] {
+        let keyword = ip(family);
+        let of_family = |cidr: &Cidr| cidr.family() == family;
+        if rest.words(&format!("{keyword} saddr !=")).is_some() {
+            let cidrs = rest.set(|word| word.parse::<Cidr>().ok().filter(of_family))?;
+            return Some(Match::SourceNotIn(family, cidrs));
+        }
+        if rest.words(&format!("{keyword} saddr")).is_some() {
+            return Some(Match::SourceIn(rest.value().filter(of_family)?));
+        }
+        if rest.words(&format!("{keyword} daddr")).is_some() {
+            return Some(Match::DestinationIn(rest.value().filter(of_family)?));
+        }
+    }
+    if rest.0.starts_with('@') {
+        let (offset, length) = rest.bits()?;
+        return Some(Match::Bits(Bits { offset, length, value: rest.value()? }));
+    }
+    let protocol = rest.transport()?;
+    match rest.word()? {
+        "dport" => Some(Match::DestinationPort(protocol, rest.port()?)),
+        "sport" => Some(Match::SourcePort(protocol, rest.port()?)),
+        _ => None,
+    }
+}
+
+fn read_statement(rest: &mut Rest<'_>) -> Option<Statement> {
+    for fixed in [Statement::Count, Statement::Return, Statement::Accept, Statement::Drop] {
+        if rest.words(&fixed.to_string()).is_some() {
+            return Some(fixed);
+        }
+    }
+    if rest.words("ct original zone set").is_some() {
+        return Some(Statement::SetOriginalZone(rest.value()?));
+    }
+    if rest.words("redirect to").is_some() {
+        return Some(Statement::Redirect(rest.word()?.strip_prefix(':')?.parse().ok().and_then(Port::new)?));
+    }
+    if rest.0.starts_with('@') {
+        let (offset, length) = rest.bits()?;
+        rest.words("set")?;
+        return Some(Statement::SetBits(Bits { offset, length, value: rest.value()? }));
+    }
+    let protocol = rest.transport()?;
+    let field = rest.word()?;
+    rest.words("set")?;
+    match field {
+        "dport" => Some(Statement::SetDestinationPort(protocol, rest.port()?)),
+        "sport" => Some(Statement::SetSourcePort(protocol, rest.port()?)),
+        _ => None,
+    }
+}

@@ -1,0 +1,381 @@
+//! From what a node must do to rules: the packet's way, as proven with packets on each data plane.
+
+use std::collections::BTreeSet;
+
+use sha2::{Digest, Sha256};
+
+use super::iptables::{self, Limit, Restore};
+use super::nft::{Bits, Chain, ChainKind, Hook, IcmpError, Match, Rule, Ruleset, Statement};
+use crate::grammar::{Family, InterfaceName, Port};
+use crate::plan::Protocol;
+use crate::plan::node::{Door, NodePlan, Way};
+
+/// Before conntrack's -200 and everything iptables hangs in `raw` (-300).
+const BEFORE_EVERYTHING: i16 = -310;
+/// After kube-proxy's masquerading (100) and conntrack's confirmation.
+const AFTER_EVERYTHING: i16 = 310;
+/// Before kube-proxy's and portmap's NAT (-100), after conntrack.
+const BEFORE_NAT: i16 = -105;
+/// The conntrack zone of rewritten connections whose node port stays open: any number that others leave alone.
+const ZONE: u16 = 8180;
+
+/// A door whose port is rewritten to a node port.
+#[derive(Clone, Copy)]
+struct Rewrite<'a> {
+    door: &'a Door,
+    node_port: Port,
+    direct: bool,
+}
+
+/// The nftables part of a node's rules; `None` when there is none.
+#[must_use]
+pub fn ruleset(node: &NodePlan) -> Option<Ruleset> {
+    if !node.needs_nft() {
+        return None;
+    }
+    let rewrites: Vec<Rewrite<'_>> = node
+        .doors
+        .iter()
+        .filter_map(|door| match door.way {
+            Way::Rewrite { node_port, direct } => Some(Rewrite { door, node_port, direct }),
+            _ => None,
+        })
+        .collect();
+    let mut chains = vec![prerouting(node, &rewrites)];
+    if !rewrites.is_empty() {
+        chains.push(postrouting(node, &rewrites));
+        chains.push(output(node, &rewrites));
+        chains.push(input(&rewrites));
+    }
+    let redirects: Vec<(&Door, Port)> = node
+        .doors
+        .iter()
+        .filter_map(|door| match door.way {
+            Way::Redirect { to } => Some((door, to)),
+            _ => None,
+        })
+        .collect();
+    if !redirects.is_empty() {
+        chains.extend(redirect_chains(node, &redirects));
+    }
+    chains.retain(|chain| !chain.rules.is_empty());
+    Some(Ruleset { chains })
+}
+
+fn loopback() -> InterfaceName {
+    "lo".parse().expect("`lo` is an interface name")
+}
+
+/// What a rule of a door is called in `nft list`: both names are from closed grammars.
+fn named(door: &Door) -> String {
+    format!("{} {}", door.gateway, door.name)
+}
+
+/// The one family a cluster does without, if it does without one.
+fn absent_family(node: &NodePlan) -> Option<Family> {
+    [Family::IPv4, Family::IPv6].into_iter().find(|family| !node.families.contains(family))
+}
+
+fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
+    let mut rules = vec![
+        Rule::new([Match::InterfaceIs(loopback())], [Statement::Return]),
+        Rule::new([Match::DestinationNotLocal], [Statement::Return]),
+    ];
+    // On every interface: errors find their connection, and what must be shut is shut.
+    for rewrite in rewrites {
+        rules.extend(errors_in(node, rewrite));
+    }
+    let mut shut = BTreeSet::new();
+    for door in &node.doors {
+        if let Way::Rewrite { node_port, direct: false } | Way::Proxy { node_port, direct: false } = door.way
+            && shut.insert((door.protocol, node_port))
+        {
+            rules.push(drop_port(door.protocol, node_port, Vec::new()));
+        }
+        // Where the node port stays open, it is no way around the allow-list.
+        if let Way::Rewrite { node_port, direct: true } | Way::Proxy { node_port, direct: true } = door.way {
+            rules.extend(allow_list(door, node_port));
+        }
+        if let Way::Redirect { to: listener } = door.way {
+            rules.extend(allow_list(door, listener));
+        }
+        if door.way == Way::Open {
+            rules.extend(allow_list(door, door.port));
+        }
+    }
+    // From here on only where clients come in.
+    let mut inside = Vec::new();
+    for door in node.doors.iter().filter(|door| door.way != Way::Open) {
+        inside.extend(allow_list(door, door.port));
+    }
+    let rewritten: Vec<Rule> = rewrites.iter().map(rewrite_to_node_port).collect();
+    if !rewritten.is_empty()
+        && let Some(family) = absent_family(node)
+    {
+        inside.push(Rule::new([Match::Family(family)], [Statement::Return]));
+    }
+    inside.extend(rewritten);
+    if !node.interfaces.is_empty() && !inside.is_empty() {
+        rules.push(elsewhere(node));
+    }
+    rules.extend(inside);
+    Chain { name: "prerouting", kind: ChainKind::Filter, hook: Hook::Prerouting, priority: BEFORE_EVERYTHING, rules }
+}
+
+/// Leaves packets alone that came in by none of the interfaces: one match each, for a set of names is newer than some nft.
+fn elsewhere(node: &NodePlan) -> Rule {
+    let others: Vec<Match> = node.interfaces.iter().cloned().map(Match::InterfaceIsNot).collect();
+    Rule::new(others, [Statement::Return])
+}
+
+fn drop_port(protocol: Protocol, port: Port, mut matches: Vec<Match>) -> Rule {
+    matches.push(Match::DestinationPort(protocol, port));
+    Rule::new(matches, [Statement::Count, Statement::Drop])
+}
+
+/// Drops every source that a door does not name. Both families, whatever the cluster runs: a node may have
+/// addresses of a family its cluster does without.
+fn allow_list(door: &Door, port: Port) -> Vec<Rule> {
+    [Family::IPv4, Family::IPv6]
+        .into_iter()
+        .filter_map(|family| {
+            let allowed = door.allowed(family)?;
+            let outside = if allowed.is_empty() { Match::Family(family) } else { Match::SourceNotIn(family, allowed) };
+            Some(drop_port(door.protocol, port, vec![outside]))
+        })
+        .collect()
+}
+
+fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Rule {
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let mut statements = vec![Statement::Count];
+    if direct {
+        statements.push(Statement::SetOriginalZone(ZONE));
+    }
+    statements.extend([Statement::SetDestinationPort(door.protocol, node_port), Statement::Accept]);
+    Rule::new([Match::DestinationPort(door.protocol, door.port)], statements).comment(named(door))
+}
+
+/// The node answers from the node port; the client knows only the public one.
+fn rewrite_back(rewrite: &Rewrite<'_>) -> Rule {
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let mut matches = Vec::new();
+    if direct {
+        matches.push(Match::OriginalZone(ZONE));
+    }
+    matches.push(Match::SourcePort(door.protocol, node_port));
+    Rule::new(matches, [Statement::SetSourcePort(door.protocol, door.port), Statement::Accept]).comment(named(door))
+}
+
+fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
+    let mut rules = vec![Rule::new([Match::SourceNotLocal], [Statement::Return])];
+    for rewrite in rewrites {
+        rules.extend(errors_out(node, rewrite));
+    }
+    rules.extend(rewrites.iter().map(rewrite_back));
+    Chain { name: "postrouting", kind: ChainKind::Filter, hook: Hook::Postrouting, priority: AFTER_EVERYTHING, rules }
+}
+
+fn loopback_networks() -> [crate::grammar::Cidr; 2] {
+    ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("both are networks"))
+}
+
+/// The node's own connections to its own addresses, except 127.0.0.1 and ::1: kube-proxy does not serve those alike.
+fn output(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
+    let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
+    rules.extend(loopback_networks().map(|net| Rule::new([Match::DestinationIn(net)], [Statement::Return])));
+    let mut shut = BTreeSet::new();
+    for rewrite in rewrites.iter().filter(|rewrite| !rewrite.direct) {
+        if shut.insert((rewrite.door.protocol, rewrite.node_port)) {
+            rules.push(drop_port(rewrite.door.protocol, rewrite.node_port, Vec::new()));
+        }
+    }
+    if let Some(family) = absent_family(node) {
+        rules.push(Rule::new([Match::Family(family)], [Statement::Return]));
+    }
+    rules.extend(rewrites.iter().map(rewrite_to_node_port));
+    Chain { name: "output", kind: ChainKind::Filter, hook: Hook::Output, priority: BEFORE_EVERYTHING, rules }
+}
+
+fn input(rewrites: &[Rewrite<'_>]) -> Chain {
+    let mut rules = vec![Rule::new([Match::SourceNotLocal], [Statement::Return])];
+    rules.extend(loopback_networks().map(|net| Rule::new([Match::SourceIn(net)], [Statement::Return])));
+    rules.extend(rewrites.iter().map(rewrite_back));
+    Chain { name: "input", kind: ChainKind::Filter, hook: Hook::Input, priority: AFTER_EVERYTHING, rules }
+}
+
+fn protocol_number(protocol: Protocol) -> u16 {
+    match protocol {
+        Protocol::TCP => 6,
+        Protocol::UDP => 17,
+    }
+}
+
+fn bits(offset: u16, length: u8, value: u16) -> Bits {
+    Bits { offset, length, value }
+}
+
+/// A value for two bytes that were zero, such that a checksum over them and a port that became `to` stays right:
+/// in ones' complement, `from - to` modulo 65535.
+fn balance(from: Port, to: Port) -> u16 {
+    let difference = i32::from(from.get()) - i32::from(to.get());
+    u16::try_from(difference.rem_euclid(65535)).expect("a remainder of 65535 fits")
+}
+
+/// Errors about what this node sent under the public port: the quoted header must name the node port again, or
+/// conntrack does not know the connection and a path with a small MTU stalls.
+fn errors_in(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let number = protocol_number(door.protocol);
+    let constant = balance(door.port, node_port);
+    let mut rules = Vec::new();
+    let mut rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
+        let mut matches = vec![Match::Icmp(error)];
+        matches.extend(matched.into_iter().map(Match::Bits));
+        let mut statements = Vec::new();
+        if direct {
+            statements.push(Statement::SetOriginalZone(ZONE));
+        }
+        statements.extend(set.map(Statement::SetBits));
+        statements.push(Statement::Accept);
+        rules.push(Rule::new(matches, statements));
+    };
+    if node.families.contains(&Family::IPv4) {
+        // Quoted: an IPv4 header without options, then the ports. Two unused bytes take the balance.
+        rule(
+            IcmpError::V4FragmentationNeeded,
+            vec![bits(64, 8, 0x45), bits(136, 8, number), bits(224, 16, door.port.get())],
+            [bits(32, 16, constant), bits(224, 16, node_port.get())],
+        );
+    }
+    // Quoted UDP has no field that is always zero to take the balance; QUIC probes the path by itself.
+    if node.families.contains(&Family::IPv6) && door.protocol == Protocol::TCP {
+        rule(
+            IcmpError::V6PacketTooBig,
+            vec![bits(112, 8, number), bits(384, 16, door.port.get()), bits(528, 16, 0)],
+            [bits(528, 16, constant), bits(384, 16, node_port.get())],
+        );
+    }
+    rules
+}
+
+/// Errors this node sends about what came in under the public port: the client must recognise its own packet, or
+/// "no endpoints" looks like a timeout and an upload over a small MTU stalls.
+fn errors_out(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let number = protocol_number(door.protocol);
+    let constant = balance(node_port, door.port);
+    let mut rules = Vec::new();
+    let mut rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
+        let mut matches = Vec::new();
+        if direct {
+            matches.push(Match::OriginalZone(ZONE));
+        }
+        matches.push(Match::Icmp(error));
+        matches.extend(matched.into_iter().map(Match::Bits));
+        let statements: Vec<Statement> = set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
+        rules.push(Rule::new(matches, statements));
+    };
+    if node.families.contains(&Family::IPv4) {
+        rule(
+            IcmpError::V4Unreachable,
+            vec![bits(64, 8, 0x45), bits(136, 8, number), bits(240, 16, node_port.get())],
+            [bits(32, 16, constant), bits(240, 16, door.port.get())],
+        );
+    }
+    if node.families.contains(&Family::IPv6) {
+        rule(
+            IcmpError::V6Unreachable,
+            vec![bits(112, 8, number), bits(400, 16, node_port.get())],
+            [bits(32, 16, constant), bits(400, 16, door.port.get())],
+        );
+        if door.protocol == Protocol::TCP {
+            rule(
+                IcmpError::V6PacketTooBig,
+                vec![bits(112, 8, number), bits(400, 16, node_port.get()), bits(528, 16, 0)],
+                [bits(528, 16, constant), bits(400, 16, door.port.get())],
+            );
+        }
+    }
+    rules
+}
+
+/// hostNetwork: a redirect to a process that listens on this very node.
+fn redirect_chains(node: &NodePlan, redirects: &[(&Door, Port)]) -> [Chain; 2] {
+    let mut prerouting = vec![Rule::new([Match::DestinationNotLocal], [Statement::Return])];
+    if !node.interfaces.is_empty() {
+        prerouting.push(elsewhere(node));
+    }
+    let mut output = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
+    if let Some(family) = absent_family(node) {
+        let foreign = Rule::new([Match::Family(family)], [Statement::Return]);
+        prerouting.push(foreign.clone());
+        output.push(foreign);
+    }
+    for (door, to) in redirects {
+        let rule =
+            Rule::new([Match::DestinationPort(door.protocol, door.port)], [Statement::Count, Statement::Redirect(*to)])
+                .comment(named(door));
+        prerouting.push(rule.clone());
+        output.push(rule);
+    }
+    [("redirect_prerouting", Hook::Prerouting, prerouting), ("redirect_output", Hook::Output, output)]
+        .map(|(name, hook, rules)| Chain { name, kind: ChainKind::Nat, hook, priority: BEFORE_NAT, rules })
+}
+
+/// The iptables part of a node's rules: one file for each family, the limits of every door that has some.
+#[must_use]
+pub fn restores(node: &NodePlan) -> Vec<Restore> {
+    if !node.needs_iptables() {
+        return Vec::new();
+    }
+    let restore = |family: Family| {
+        let mut rules = Vec::new();
+        for door in &node.doors {
+            let Some(limits) = door.limits else { continue };
+            let port = door.counted_port();
+            if let Some(rate) = limits.rate {
+                let name = limit_name(family, door.protocol, port, rate, limits.burst);
+                let limit = Limit::Rate { name, rate, burst: limits.burst };
+                rules.push(iptables::Rule { protocol: door.protocol, port, limit });
+            }
+            if let Some(connections) = limits.connections {
+                rules.push(iptables::Rule { protocol: door.protocol, port, limit: Limit::Connections(connections) });
+            }
+        }
+        // In the order of the tables, as they are written and read back.
+        rules.sort_by_key(|rule| rule.in_mangle());
+        Restore { family, rules }
+    };
+    let mut families = node.families.clone();
+    families.sort_unstable();
+    families.into_iter().map(restore).collect()
+}
+
+/// The kernel keeps one table of sources for each name, and goes on with the numbers it was made with: other numbers
+/// need another name. 15 characters at most, for older iptables.
+fn limit_name(family: Family, protocol: Protocol, port: Port, rate: u32, burst: u32) -> String {
+    let family = match family {
+        Family::IPv4 => 4,
+        Family::IPv6 => 6,
+    };
+    let protocol = match protocol {
+        Protocol::TCP => 't',
+        Protocol::UDP => 'u',
+    };
+    let digest = Sha256::digest(format!("{rate}/{burst}"));
+    format!("pg{family}{protocol}{port}{:02x}{:02x}{:02x}", digest[0], digest[1], digest[2])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_balance_is_the_proven_constant() {
+        let port = |number| Port::new(number).unwrap();
+        assert_eq!(balance(port(80), port(30080)), 35535);
+        assert_eq!(balance(port(30080), port(80)), 30000);
+        assert_eq!(balance(port(443), port(443)), 0);
+    }
+}

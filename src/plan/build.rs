@@ -1,0 +1,328 @@
+//! From a spec to a plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::node::{Door, NodePlan, Way};
+use super::{
+    Accepted, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Owner, Plan, PodSecurity, Pool,
+    PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy, strategy,
+};
+use crate::chart::{Chart, Charts};
+use crate::finding::Route;
+use crate::grammar::{DnsLabel, Port, PortName, PortRange};
+use crate::input::spec::{self, Spec};
+
+/// Fills in every default and works out what each strategy needs. What a spec names but does not have is left out
+/// and kept in [`Plan::dangling`].
+#[must_use]
+pub fn build(spec: &Spec, charts: &Charts) -> Plan {
+    let cluster = cluster(&spec.cluster);
+    let pools: BTreeMap<DnsLabel, Pool> =
+        spec.node_pools.0.iter().map(|(name, written)| (name.clone(), pool(name, written))).collect();
+    let mut dangling = Vec::new();
+    let mut node_ports = NodePorts::taken_by(spec, cluster.node_port_range);
+    let mut gateways = BTreeMap::new();
+    for (name, written) in &spec.gateways.0 {
+        let route = Route::of(["gateways"]).key(name);
+        let Some(chart) = chart(written, &route, charts, &mut dangling) else { continue };
+        let context = Context { cluster: &cluster, pools: &pools, chart };
+        gateways.insert(name.clone(), context.gateway(name, written, route, &mut node_ports, &mut dangling));
+    }
+    let nodes = nodes(&cluster, &pools, &gateways);
+    Plan { name: spec.metadata.name.clone(), cluster, pools, gateways, nodes, dangling }
+}
+
+fn cluster(written: &spec::Cluster) -> Cluster {
+    let (data_plane, strict_arp, idle_mode) = match &written.service_proxy {
+        spec::ServiceProxy::KubeProxy { mode, strict_arp } => {
+            (DataPlane::KubeProxy(*mode), strict_arp.unwrap_or(false), false)
+        }
+        spec::ServiceProxy::Cilium { version, kube_proxy_replacement: true, mode } => {
+            (DataPlane::Cilium(*version), false, mode.is_some())
+        }
+        spec::ServiceProxy::Cilium { version, kube_proxy_replacement: false, mode } => {
+            (DataPlane::CiliumBeside(*version, mode.unwrap_or(KubeProxyMode::Iptables)), false, false)
+        }
+    };
+    Cluster {
+        version: written.kubernetes_version,
+        data_plane,
+        cni: written.cni.unwrap_or(if data_plane.cilium().is_some() { Cni::Cilium } else { Cni::Other }),
+        node_port_range: written.node_port_range.unwrap_or_else(PortRange::kubernetes_default),
+        families: written.ip_families.as_slice().to_vec(),
+        pod_security: written.pod_security.unwrap_or(PodSecurity::Restricted),
+        strict_arp,
+        idle_mode,
+    }
+}
+
+fn pool(name: &DnsLabel, written: &spec::NodePool) -> Pool {
+    Pool {
+        route: Route::of(["nodePools"]).key(name),
+        node_selector: written.node_selector.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect(),
+        tolerations: written.tolerations.clone(),
+        os: written.os,
+        interfaces: written.interfaces.clone(),
+        count: written.count.map(spec::Count::get),
+        addresses: written.addresses.clone(),
+    }
+}
+
+fn chart<'a>(
+    written: &spec::Gateway,
+    route: &Route,
+    charts: &'a Charts,
+    dangling: &mut Vec<Dangling>,
+) -> Option<&'a Chart> {
+    let (name, route) = match &written.chart {
+        spec::Chart::Name(name) => (name, route.key("chart")),
+        spec::Chart::Detailed(details) => (&details.name, route.key("chart").key("name")),
+    };
+    let chart = charts.get(name.as_str());
+    if chart.is_none() {
+        dangling.push(Dangling {
+            route,
+            what: "chart",
+            name: name.to_string(),
+            known: charts.names().map(str::to_owned).collect(),
+        });
+    }
+    chart
+}
+
+/// The node ports that are spoken for.
+struct NodePorts {
+    range: PortRange,
+    taken: BTreeSet<Port>,
+}
+
+impl NodePorts {
+    /// Those a spec names; a default must not take one of them.
+    fn taken_by(spec: &Spec, range: PortRange) -> Self {
+        let ports = spec.gateways.0.values().flat_map(|gateway| gateway.ports.as_map().values());
+        Self { range, taken: ports.filter_map(|port| port.node_port).collect() }
+    }
+
+    /// 30000 + port, when that is in range and free.
+    fn default_for(&mut self, port: Port) -> Option<Port> {
+        let candidate = port.get().checked_add(30000).and_then(Port::new)?;
+        (self.range.contains(candidate) && self.taken.insert(candidate)).then_some(candidate)
+    }
+}
+
+struct Context<'a> {
+    cluster: &'a Cluster,
+    pools: &'a BTreeMap<DnsLabel, Pool>,
+    chart: &'a Chart,
+}
+
+impl Context<'_> {
+    fn gateway(
+        &self,
+        name: &DnsLabel,
+        written: &spec::Gateway,
+        route: Route,
+        node_ports: &mut NodePorts,
+        dangling: &mut Vec<Dangling>,
+    ) -> Gateway {
+        let pools = self.known_pools(written.node_pools.as_slice(), &route.key("nodePools"), dangling);
+        let mut strategy = strategy::resolve(&written.exposure, &pools);
+        if let Strategy::MetalLb { announce_from, .. } = &mut strategy {
+            let names = std::mem::take(announce_from);
+            *announce_from = self.known_pools(&names, &route.key("exposure").key("announceFrom"), dangling);
+        }
+        let needs = strategy::needs(&strategy, name);
+        let mut ports = self.ports(written, &route, &strategy);
+        let owner = self.service_owner(&ports);
+        if needs.service_type == ServiceType::NodePort {
+            assign_node_ports(&mut ports, owner, node_ports);
+        }
+        let release = match &written.chart {
+            spec::Chart::Detailed(spec::ChartDetails { release: Some(release), .. }) => release.clone(),
+            _ => name.clone(),
+        };
+        let chart_version = match &written.chart {
+            spec::Chart::Detailed(spec::ChartDetails { version: Some(version), .. }) => version.to_string(),
+            _ => self.chart.profile.chart.version.clone(),
+        };
+        let profile = &self.chart.profile;
+        let security = written.security.clone().unwrap_or_default();
+        Gateway {
+            name: name.clone(),
+            route,
+            chart: self.chart.clone(),
+            chart_version,
+            namespace: written.namespace.clone(),
+            pools,
+            ports,
+            replicas: replicas(written.replicas.as_ref()),
+            needs,
+            service: Service {
+                owner,
+                name: match owner {
+                    Owner::Chart => profile.service(release.as_str()),
+                    Owner::Portgen => format!("{name}-edge"),
+                },
+                dual_stack: self.cluster.families.len() == 2,
+            },
+            security: Security {
+                run_as_user: security.run_as_user.unwrap_or(profile.security.run_as_user),
+                run_as_group: security.run_as_group.unwrap_or(profile.security.run_as_group),
+                read_only_root_filesystem: security
+                    .read_only_root_filesystem
+                    .unwrap_or(profile.security.read_only_root_filesystem),
+            },
+            release,
+            strategy,
+            values: written.values.clone(),
+            accept: written
+                .accept
+                .iter()
+                .map(|accept| Accepted { rule: accept.rule.to_string(), reason: accept.reason.to_string() })
+                .collect(),
+            limits_without_rate: burst_alone(&written.exposure),
+        }
+    }
+
+    fn known_pools(&self, names: &[DnsLabel], route: &Route, dangling: &mut Vec<Dangling>) -> Vec<DnsLabel> {
+        let mut known = Vec::new();
+        for (position, name) in names.iter().enumerate() {
+            if self.pools.contains_key(name) {
+                known.push(name.clone());
+            } else if !dangling
+                .iter()
+                .any(|other| other.name == name.as_str() && other.what == "node pool" && other.route == *route)
+            {
+                dangling.push(Dangling {
+                    route: route.index(position),
+                    what: "node pool",
+                    name: name.to_string(),
+                    known: self.pools.keys().map(ToString::to_string).collect(),
+                });
+            }
+        }
+        known
+    }
+
+    fn ports(&self, written: &spec::Gateway, route: &Route, strategy: &Strategy) -> BTreeMap<PortName, PortPlan> {
+        let binds_itself = matches!(strategy, Strategy::HostNetwork { bind: Bind::Direct, .. });
+        let plan = |name: &PortName, written: &spec::PortSpec| {
+            let protocol = written.protocol.unwrap_or(Protocol::TCP);
+            let slot = match (protocol, written.tls.unwrap_or(false)) {
+                (Protocol::TCP, false) => Slot::Http,
+                (Protocol::TCP, true) => Slot::Https,
+                (Protocol::UDP, true) => Slot::Http3,
+                (Protocol::UDP, false) => Slot::Stream,
+            };
+            let default = if binds_itself { written.port } else { self.default_target(slot, written.port) };
+            PortPlan {
+                route: route.key("ports").key(name),
+                port: written.port,
+                target_port: written.target_port.unwrap_or(default),
+                node_port: written.node_port,
+                protocol,
+                slot,
+            }
+        };
+        written.ports.as_map().iter().map(|(name, written)| (name.clone(), plan(name, written))).collect()
+    }
+
+    fn default_target(&self, slot: Slot, port: Port) -> Port {
+        let profile = &self.chart.profile.target_ports;
+        let number = match slot {
+            Slot::Http => Some(profile.http),
+            Slot::Https => Some(profile.https),
+            Slot::Http3 => Some(profile.http3.unwrap_or(profile.https)),
+            Slot::Stream => None,
+        };
+        number.and_then(Port::new).unwrap_or(port)
+    }
+
+    fn service_owner(&self, ports: &BTreeMap<PortName, PortPlan>) -> Owner {
+        let express = &self.chart.profile.express;
+        let udp = ports.values().any(|port| port.protocol == Protocol::UDP);
+        let says_families = self.cluster.families.len() < 2 || express.ip_families;
+        if says_families && (!udp || express.udp_on_service) { Owner::Chart } else { Owner::Portgen }
+    }
+}
+
+/// TCP and UDP of one Service port may share a node port; the API server gives both the same number.
+fn assign_node_ports(ports: &mut BTreeMap<PortName, PortPlan>, owner: Owner, node_ports: &mut NodePorts) {
+    let mut of_port: BTreeMap<Port, Port> = BTreeMap::new();
+    for port in ports.values() {
+        if let Some(node_port) = port.node_port {
+            of_port.entry(port.port).or_insert(node_port);
+        }
+    }
+    for port in ports.values_mut().filter(|port| port.node_port.is_none()) {
+        let shared = (owner == Owner::Portgen).then(|| of_port.get(&port.port).copied()).flatten();
+        port.node_port = shared.or_else(|| node_ports.default_for(port.port));
+        if let Some(node_port) = port.node_port {
+            of_port.insert(port.port, node_port);
+        }
+    }
+}
+
+fn burst_alone(exposure: &spec::Exposure) -> bool {
+    match exposure {
+        spec::Exposure::NodePortRedirect { limits: Some(limits), .. }
+        | spec::Exposure::HostNetwork { limits: Some(limits), .. } => {
+            limits.burst.is_some() && limits.new_connections_per_second.is_none()
+        }
+        _ => false,
+    }
+}
+
+fn replicas(written: Option<&spec::Replicas>) -> Replicas {
+    match written {
+        // Two: the fewest that survive the loss of one.
+        None => Replicas::Fixed(2),
+        Some(spec::Replicas::Fixed(count)) => Replicas::Fixed(count.get()),
+        Some(spec::Replicas::Scaled(scaling)) => Replicas::Scaled {
+            min: scaling.min.get(),
+            max: scaling.max.get(),
+            cpu_utilization: scaling.cpu_utilization.map_or(80, spec::Percent::get),
+        },
+    }
+}
+
+fn nodes(
+    cluster: &Cluster,
+    pools: &BTreeMap<DnsLabel, Pool>,
+    gateways: &BTreeMap<DnsLabel, Gateway>,
+) -> BTreeMap<DnsLabel, NodePlan> {
+    let mut nodes = BTreeMap::new();
+    for (name, pool) in pools {
+        let mut doors = Vec::new();
+        let mut unprivileged_port_start = None;
+        for gateway in gateways.values().filter(|gateway| gateway.pools.contains(name)) {
+            for (port_name, port) in &gateway.ports {
+                let Some(way) = strategy::way(&gateway.strategy, port) else { continue };
+                if way == Way::Open && port.target_port.get() < 1024 {
+                    let lowest = unprivileged_port_start.get_or_insert(port.target_port);
+                    *lowest = (*lowest).min(port.target_port);
+                }
+                doors.push(Door {
+                    gateway: gateway.name.clone(),
+                    name: port_name.clone(),
+                    route: port.route.clone(),
+                    protocol: port.protocol,
+                    port: port.port,
+                    way,
+                    allow_from: gateway.allow_from().to_vec(),
+                    limits: gateway.limits(),
+                });
+            }
+        }
+        let plan = NodePlan {
+            families: cluster.families.clone(),
+            interfaces: pool.interfaces.clone(),
+            doors,
+            unprivileged_port_start,
+        };
+        if plan.needs_nft() || plan.needs_iptables() || plan.needs_proxy() || plan.unprivileged_port_start.is_some() {
+            nodes.insert(name.clone(), plan);
+        }
+    }
+    nodes
+}

@@ -1,0 +1,481 @@
+//! The plan: a spec with every default filled in and every strategy turned into neutral facts.
+
+mod build;
+pub mod node;
+mod os;
+pub mod reach;
+mod strategy;
+
+pub use build::build;
+pub use strategy::PAGES as STRATEGY_PAGES;
+
+use std::collections::BTreeMap;
+
+use crate::chart::Chart;
+use crate::finding::Route;
+use crate::grammar::{
+    Address, AddressRange, Cidr, CiliumVersion, Community, DnsLabel, Family, InterfaceName, KubernetesVersion, Port,
+    PortName, PortRange,
+};
+pub use crate::input::spec::{
+    Bind, Cni, DirectNodePort, KubeProxyMode, Mechanism, MetalLbMode, Os, PodSecurity, Protocol, Toleration,
+    TrafficPolicy,
+};
+use node::NodePlan;
+
+/// Everything portgen is going to do for one cluster.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// The cluster's name: the folder of the output.
+    pub name: DnsLabel,
+    /// Facts about the cluster.
+    pub cluster: Cluster,
+    /// Its node pools, by name.
+    pub pools: BTreeMap<DnsLabel, Pool>,
+    /// Its gateways, by name; those with an unknown chart are not among them.
+    pub gateways: BTreeMap<DnsLabel, Gateway>,
+    /// What the nodes of each pool must do; pools without anything to do are not among them.
+    pub nodes: BTreeMap<DnsLabel, NodePlan>,
+    /// Names that name nothing.
+    pub dangling: Vec<Dangling>,
+}
+
+/// A name that names nothing.
+#[derive(Debug, Clone)]
+pub struct Dangling {
+    /// Where it was written.
+    pub route: Route,
+    /// What it should name: `node pool`.
+    pub what: &'static str,
+    /// The name.
+    pub name: String,
+    /// The names there are.
+    pub known: Vec<String>,
+}
+
+/// Facts about a cluster.
+#[derive(Debug, Clone)]
+pub struct Cluster {
+    /// The API server's version.
+    pub version: KubernetesVersion,
+    /// What turns a Service into packets.
+    pub data_plane: DataPlane,
+    /// The network plugin.
+    pub cni: Cni,
+    /// Where node ports may lie.
+    pub node_port_range: PortRange,
+    /// The families clients use, the primary one first.
+    pub families: Vec<Family>,
+    /// The Pod Security level gateway namespaces must enforce.
+    pub pod_security: PodSecurity,
+    /// Whether kube-proxy already runs with strictARP.
+    pub strict_arp: bool,
+    /// A kube-proxy mode that was named beside a Cilium that replaces kube-proxy.
+    pub idle_mode: bool,
+}
+
+/// What turns a Service into packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataPlane {
+    /// kube-proxy in one of its modes.
+    KubeProxy(KubeProxyMode),
+    /// Cilium, with its kube-proxy replacement.
+    Cilium(CiliumVersion),
+    /// Cilium, with a kube-proxy beside it.
+    CiliumBeside(CiliumVersion, KubeProxyMode),
+}
+
+impl DataPlane {
+    /// The mode of the kube-proxy that serves node ports, if one does.
+    #[must_use]
+    pub fn kube_proxy(self) -> Option<KubeProxyMode> {
+        match self {
+            Self::KubeProxy(mode) | Self::CiliumBeside(_, mode) => Some(mode),
+            Self::Cilium(_) => None,
+        }
+    }
+
+    /// Cilium's version, where it runs.
+    #[must_use]
+    pub fn cilium(self) -> Option<CiliumVersion> {
+        match self {
+            Self::KubeProxy(_) => None,
+            Self::Cilium(version) | Self::CiliumBeside(version, _) => Some(version),
+        }
+    }
+}
+
+impl std::fmt::Display for DataPlane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::KubeProxy(mode) => write!(f, "kube-proxy {mode}"),
+            Self::Cilium(version) => write!(f, "Cilium {version} with kube-proxy replacement"),
+            Self::CiliumBeside(version, mode) => write!(f, "Cilium {version} beside kube-proxy {mode}"),
+        }
+    }
+}
+
+impl std::fmt::Display for KubeProxyMode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Iptables => "iptables",
+            Self::Nftables => "nftables",
+            Self::Ipvs => "ipvs",
+        })
+    }
+}
+
+/// A group of like nodes.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    /// Where it was written.
+    pub route: Route,
+    /// The labels that select its nodes.
+    pub node_selector: BTreeMap<String, String>,
+    /// The tolerations its taints ask for.
+    pub tolerations: Vec<Toleration>,
+    /// Its operating system.
+    pub os: Os,
+    /// The interfaces clients come in by; all when empty.
+    pub interfaces: Vec<InterfaceName>,
+    /// How many nodes it has, as `count` says.
+    pub count: Option<u32>,
+    /// The addresses of its nodes.
+    pub addresses: Vec<Address>,
+}
+
+impl Pool {
+    /// How many nodes it has; `None` when the spec does not say.
+    #[must_use]
+    pub fn nodes(&self) -> Option<u32> {
+        self.count.or_else(|| u32::try_from(self.addresses.len()).ok().filter(|&count| count > 0))
+    }
+}
+
+/// A gateway with every default filled in.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// Its name.
+    pub name: DnsLabel,
+    /// Where it was written.
+    pub route: Route,
+    /// Its chart.
+    pub chart: Chart,
+    /// The chart's version to install.
+    pub chart_version: String,
+    /// Helm's release name.
+    pub release: DnsLabel,
+    /// The namespace it runs in.
+    pub namespace: DnsLabel,
+    /// The pools it runs on that exist, in written order.
+    pub pools: Vec<DnsLabel>,
+    /// What clients connect to, by name.
+    pub ports: BTreeMap<PortName, PortPlan>,
+    /// How many pods.
+    pub replicas: Replicas,
+    /// How clients reach it, with that strategy's fields.
+    pub strategy: Strategy,
+    /// What the strategy needs, said without its name.
+    pub needs: Needs,
+    /// Its Service, and who writes it.
+    pub service: Service,
+    /// What its containers run as.
+    pub security: Security,
+    /// Extra Helm values.
+    pub values: serde_json::Map<String, serde_json::Value>,
+    /// Findings taken on purpose.
+    pub accept: Vec<Accepted>,
+    /// A burst that belongs to no rate.
+    pub limits_without_rate: bool,
+}
+
+impl Gateway {
+    /// How many nodes its pools have together; `None` when a spec does not say.
+    #[must_use]
+    pub fn nodes(&self, plan: &Plan) -> Option<u32> {
+        self.pools.iter().map(|pool| plan.pools[pool].nodes()).sum()
+    }
+
+    /// The field of the exposure with this name.
+    #[must_use]
+    pub fn exposure(&self, field: &str) -> Route {
+        self.route.key("exposure").key(field)
+    }
+
+    /// The only sources that may connect; empty for everyone.
+    #[must_use]
+    pub fn allow_from(&self) -> &[Cidr] {
+        match &self.strategy {
+            Strategy::NodePortRedirect { allow_from, .. } | Strategy::HostNetwork { allow_from, .. } => allow_from,
+            Strategy::MetalLb { .. } => &[],
+        }
+    }
+
+    /// What one source may use.
+    #[must_use]
+    pub fn limits(&self) -> Option<Limits> {
+        match &self.strategy {
+            Strategy::NodePortRedirect { limits, .. } | Strategy::HostNetwork { limits, .. } => *limits,
+            Strategy::MetalLb { .. } => None,
+        }
+    }
+}
+
+/// A finding taken on purpose.
+#[derive(Debug, Clone)]
+pub struct Accepted {
+    /// The rule's name.
+    pub rule: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// One port clients connect to.
+#[derive(Debug, Clone)]
+pub struct PortPlan {
+    /// Where it was written.
+    pub route: Route,
+    /// The port clients use.
+    pub port: Port,
+    /// The port the gateway's process listens on.
+    pub target_port: Port,
+    /// The Service's node port, where the strategy has one and a number was free or given.
+    pub node_port: Option<Port>,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// What kind of listener it is.
+    pub slot: Slot,
+}
+
+/// What kind of listener a port is, told by protocol and TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Slot {
+    /// HTTP in the clear.
+    Http,
+    /// HTTP over TLS.
+    Https,
+    /// HTTP over QUIC.
+    Http3,
+    /// A layer-4 listener: a UDP port without TLS.
+    Stream,
+}
+
+/// Kubernetes' word.
+#[must_use]
+pub fn protocol_word(protocol: Protocol) -> &'static str {
+    match protocol {
+        Protocol::TCP => "TCP",
+        Protocol::UDP => "UDP",
+    }
+}
+
+/// How many pods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Replicas {
+    /// That many.
+    Fixed(u32),
+    /// As many as the CPU asks for.
+    Scaled {
+        /// The fewest.
+        min: u32,
+        /// The most.
+        max: u32,
+        /// The average CPU utilization aimed at, in percent of the requests.
+        cpu_utilization: u8,
+    },
+}
+
+impl Replicas {
+    /// The fewest pods there are.
+    #[must_use]
+    pub fn min(self) -> u32 {
+        match self {
+            Self::Fixed(count) | Self::Scaled { min: count, .. } => count,
+        }
+    }
+
+    /// The most pods there are.
+    #[must_use]
+    pub fn max(self) -> u32 {
+        match self {
+            Self::Fixed(count) | Self::Scaled { max: count, .. } => count,
+        }
+    }
+}
+
+/// How clients reach a gateway, every default filled in.
+#[derive(Debug, Clone)]
+pub enum Strategy {
+    /// A NodePort Service, with its ports brought to the nodes' own.
+    NodePortRedirect {
+        /// How the node does it.
+        mechanism: Mechanism,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// What one source may use.
+        limits: Option<Limits>,
+        /// Whether the node port itself stays reachable.
+        direct_node_port: DirectNodePort,
+        /// Which pods answer.
+        policy: TrafficPolicy,
+    },
+    /// The node's own network namespace.
+    HostNetwork {
+        /// How the ports reach the process.
+        bind: Bind,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// What one source may use.
+        limits: Option<Limits>,
+    },
+    /// An address that MetalLB announces.
+    MetalLb {
+        /// How.
+        mode: MetalLbMode,
+        /// Where the address comes from.
+        addresses: Vec<AddressRange>,
+        /// The address, one for each family; empty for the first free one.
+        load_balancer_ips: Vec<Address>,
+        /// Whether those were written as a list.
+        ips_listed: bool,
+        /// The interfaces layer 2 answers on; all when empty.
+        interfaces: Vec<InterfaceName>,
+        /// The pools whose nodes announce, in written order.
+        announce_from: Vec<DnsLabel>,
+        /// Sessions, with BGP.
+        bgp: Option<Bgp>,
+        /// Which pods answer.
+        policy: TrafficPolicy,
+    },
+}
+
+impl Strategy {
+    /// Its name in a spec.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NodePortRedirect { .. } => "nodePortRedirect",
+            Self::HostNetwork { .. } => "hostNetwork",
+            Self::MetalLb { .. } => "metalLB",
+        }
+    }
+}
+
+/// What one source may use. At least one of the first two is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once.
+    pub connections: Option<u32>,
+    /// New connections a second.
+    pub rate: Option<u32>,
+    /// New connections at once before the rate counts.
+    pub burst: u32,
+}
+
+/// BGP sessions of the announcing nodes.
+#[derive(Debug, Clone)]
+pub struct Bgp {
+    /// Their own autonomous system.
+    pub local_asn: u32,
+    /// The routers, by name.
+    pub peers: BTreeMap<DnsLabel, BgpPeer>,
+    /// Communities on the announcements.
+    pub communities: Vec<Community>,
+    /// LOCAL_PREF.
+    pub local_pref: Option<u32>,
+}
+
+/// A router.
+#[derive(Debug, Clone)]
+pub struct BgpPeer {
+    /// Its address.
+    pub address: Address,
+    /// Its autonomous system.
+    pub asn: u32,
+    /// Its port.
+    pub port: u16,
+    /// Whether it is more than one hop away.
+    pub ebgp_multi_hop: bool,
+    /// The Secret with the session's password.
+    pub password_secret: Option<DnsLabel>,
+}
+
+/// What a strategy needs from the rest, in terms that a chart, a node and a namespace understand.
+#[derive(Debug, Clone)]
+pub struct Needs {
+    /// The type its Service must have.
+    pub service_type: ServiceType,
+    /// Which pods answer, where clients come in through the Service.
+    pub policy: Option<TrafficPolicy>,
+    /// Whether the pods share the node's network namespace.
+    pub host_network: bool,
+    /// The strongest Pod Security level its pods can pass.
+    pub pod_security: PodSecurity,
+    /// How a new version replaces the old one.
+    pub rollout: Rollout,
+    /// Annotations on the Service.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// A Service's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceType {
+    /// Inside the cluster only.
+    ClusterIp,
+    /// On a port of every node.
+    NodePort,
+    /// At an address of its own.
+    LoadBalancer,
+}
+
+impl ServiceType {
+    /// Kubernetes' word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
+
+/// A Deployment's rolling update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rollout {
+    /// Pods above the wanted number.
+    pub max_surge: u32,
+    /// Pods below the wanted number.
+    pub max_unavailable: u32,
+}
+
+/// A gateway's Service.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Who writes it: the chart where it can say all of it, portgen otherwise.
+    pub owner: Owner,
+    /// Its name.
+    pub name: String,
+    /// Both families, where the cluster has both.
+    pub dual_stack: bool,
+}
+
+/// Who writes a Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// The chart.
+    Chart,
+    /// portgen, because the chart cannot say all of it; the chart's own becomes ClusterIP.
+    Portgen,
+}
+
+/// What a gateway's containers run as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Security {
+    /// The user.
+    pub run_as_user: u32,
+    /// The group.
+    pub run_as_group: u32,
+    /// Whether the root file system is read-only.
+    pub read_only_root_filesystem: bool,
+}

@@ -1,0 +1,116 @@
+//! What the nodes of a pool must do: typed, before any rule language.
+
+use super::Limits;
+use crate::finding::Route;
+use crate::grammar::{Cidr, DnsLabel, Family, InterfaceName, Port, PortName};
+use crate::plan::Protocol;
+
+/// What the nodes of a pool must do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodePlan {
+    /// The families clients use, in Kubernetes' order.
+    pub families: Vec<Family>,
+    /// The interfaces clients come in by; all when empty.
+    pub interfaces: Vec<InterfaceName>,
+    /// What happens to each port, in the order of gateways and port names.
+    pub doors: Vec<Door>,
+    /// The lowest port a process without privileges may bind, where one must.
+    pub unprivileged_port_start: Option<Port>,
+}
+
+/// One port of a node and what becomes of a packet to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Door {
+    /// The gateway behind it.
+    pub gateway: DnsLabel,
+    /// The port's name in the spec.
+    pub name: PortName,
+    /// Where it was written.
+    pub route: Route,
+    /// TCP or UDP.
+    pub protocol: Protocol,
+    /// The port clients use.
+    pub port: Port,
+    /// What the node does with it.
+    pub way: Way,
+    /// The only sources that may connect; empty for everyone.
+    pub allow_from: Vec<Cidr>,
+    /// What one source may use.
+    pub limits: Option<Limits>,
+}
+
+/// What a node does with a packet to a port.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// Changes the port, statelessly and before connection tracking, to a node port that kube-proxy serves.
+    Rewrite {
+        /// The node port.
+        node_port: Port,
+        /// Whether the node port itself stays reachable.
+        direct: bool,
+    },
+    /// Accepts the connection in user space and opens one to the node port on 127.0.0.1.
+    Proxy {
+        /// The node port.
+        node_port: Port,
+        /// Whether the node port itself stays reachable.
+        direct: bool,
+    },
+    /// Redirects, with connection tracking, to a process that listens on the node.
+    Redirect {
+        /// The port it listens on.
+        to: Port,
+    },
+    /// Nothing: a process on the node has the port itself.
+    Open,
+}
+
+impl Door {
+    /// The port a packet carries from the rewrite on, which is where limits count.
+    #[must_use]
+    pub fn counted_port(&self) -> Port {
+        match self.way {
+            Way::Rewrite { node_port, .. } => node_port,
+            Way::Proxy { .. } | Way::Redirect { .. } | Way::Open => self.port,
+        }
+    }
+
+    /// The sources of one family that may connect; `None` for everyone.
+    #[must_use]
+    pub fn allowed(&self, family: Family) -> Option<Vec<Cidr>> {
+        if self.allow_from.is_empty() {
+            return None;
+        }
+        let mut cidrs: Vec<Cidr> = self.allow_from.iter().copied().filter(|cidr| cidr.family() == family).collect();
+        cidrs.sort_unstable();
+        cidrs.dedup();
+        // Older nft refuses a set whose networks overlap.
+        let all = cidrs.clone();
+        cidrs.retain(|cidr| !all.iter().any(|other| other != cidr && other.covers(*cidr)));
+        if cidrs.iter().any(|cidr| cidr.is_everything()) { None } else { Some(cidrs) }
+    }
+}
+
+impl NodePlan {
+    /// Whether any door needs rules from netfilter's nf_tables.
+    #[must_use]
+    pub fn needs_nft(&self) -> bool {
+        self.doors.iter().any(|door| match door.way {
+            Way::Rewrite { .. } | Way::Redirect { .. } => true,
+            Way::Proxy { direct, .. } => !direct || !door.allow_from.is_empty(),
+            Way::Open => !door.allow_from.is_empty(),
+        })
+    }
+
+    /// Whether any door counts per source, which only iptables does safely beside an older nft.
+    #[must_use]
+    pub fn needs_iptables(&self) -> bool {
+        self.doors.iter().any(|door| door.limits.is_some())
+    }
+
+    /// Whether any door is a proxy in user space.
+    #[must_use]
+    pub fn needs_proxy(&self) -> bool {
+        self.doors.iter().any(|door| matches!(door.way, Way::Proxy { .. }))
+    }
+}

@@ -1,0 +1,50 @@
+//! What reaches a gateway on which data plane, as proven with packets.
+
+use super::{DataPlane, KubeProxyMode, Mechanism};
+
+/// Whether a way works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// Proven.
+    Works,
+    /// Follows from what is proven, but was not tried on this very combination.
+    NotProven(&'static str),
+    /// Fails; why, and what works here.
+    Refused {
+        /// What happens to a packet.
+        reason: &'static str,
+        /// What to write instead.
+        instead: &'static str,
+    },
+}
+
+/// Whether a node can bring a port to a node port this way.
+#[must_use]
+pub fn redirect(mechanism: Mechanism, data_plane: DataPlane) -> Verdict {
+    use KubeProxyMode::{Iptables, Ipvs, Nftables};
+    use Mechanism::{NatRedirect, PortRewrite, SocketProxy};
+    const BEYOND_NETFILTER: &str =
+        "Cilium serves node ports before netfilter sees the packet, so a port that netfilter rewrites reaches nobody";
+    const CILIUM_WAY: &str = "`strategy: hostNetwork`, or an address of its own with `strategy: metalLB`";
+    match (data_plane, mechanism) {
+        (DataPlane::Cilium(_), _) => Verdict::Refused { reason: BEYOND_NETFILTER, instead: CILIUM_WAY },
+        (_, NatRedirect) => match data_plane.kube_proxy() {
+            Some(Ipvs) => Verdict::Refused {
+                reason: "the connection is not masqueraded, so only a pod on that very node can answer",
+                instead: "`mechanism: portRewrite`, the default: it changes the port before connection tracking",
+            },
+            _ => Verdict::Refused {
+                reason: "nothing listens on the node port, and the NAT verdict is final, so kube-proxy never sees the connection: it is refused",
+                instead: "`mechanism: portRewrite`, the default: it changes the port before connection tracking",
+            },
+        },
+        (_, SocketProxy) if data_plane.kube_proxy() == Some(Nftables) => Verdict::Refused {
+            reason: "kube-proxy's nftables mode serves no node port on 127.0.0.1, the one address a proxy on every node can name",
+            instead: "`mechanism: portRewrite`, the default",
+        },
+        (DataPlane::CiliumBeside(..), PortRewrite | SocketProxy) => Verdict::NotProven(
+            "kube-proxy serves the node ports here, but the packets were counted without Cilium beside it",
+        ),
+        (DataPlane::KubeProxy(Iptables | Nftables | Ipvs), PortRewrite | SocketProxy) => Verdict::Works,
+    }
+}
