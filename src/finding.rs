@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+pub use crate::grammar::shown;
 use crate::source::Span;
 
 /// How much a finding weighs.
@@ -209,25 +210,18 @@ pub fn listed<T: fmt::Display>(words: impl IntoIterator<Item = T>) -> String {
     }
 }
 
-/// A text a user typed, fit for one line of a message: shortened, control characters escaped.
+/// A sentence as a clause of another one: no full stop, and no capital unless the first word is a name.
 #[must_use]
-pub fn shown(text: &str) -> String {
-    let mut shown: String = text
-        .chars()
-        .take(48)
-        .flat_map(|c| {
-            let escaped: Box<dyn Iterator<Item = char>> = if crate::grammar::is_unprintable(c) {
-                Box::new(c.escape_default())
-            } else {
-                Box::new(std::iter::once(c))
-            };
-            escaped
-        })
-        .collect();
-    if text.chars().nth(48).is_some() {
-        shown.push('…');
+pub fn clause(sentence: &str) -> String {
+    let text = sentence.trim_end_matches('.');
+    let mut chars = text.chars();
+    match (chars.next(), text.split(' ').next()) {
+        // A word with another capital in it is a name or an abbreviation.
+        (Some(first), Some(word)) if !word.chars().skip(1).any(char::is_uppercase) => {
+            first.to_lowercase().chain(chars).collect()
+        }
+        _ => text.to_owned(),
     }
-    shown
 }
 
 #[cfg(test)]
@@ -245,10 +239,5 @@ mod tests {
         assert_eq!(nearest("gatway", ["gateways", "cluster"]), Some("gateways"));
         assert_eq!(nearest("nodeport", ["nodePort", "port"]), Some("nodePort"));
         assert_eq!(nearest("zebra", ["gateways", "cluster"]), None);
-    }
-
-    #[test]
-    fn what_a_user_typed_cannot_move_the_cursor() {
-        assert_eq!(shown("a\u{1b}[2Jb\n"), "a\\u{1b}[2Jb\\n");
     }
 }

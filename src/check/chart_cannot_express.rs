@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::finding::{Finding, Place, Rule, Severity};
+use crate::finding::{Finding, Place, Rule, Severity, clause};
 use crate::grammar::Family;
 use crate::plan::{Gateway, Plan, PortPlan, Protocol, Slot};
 
@@ -32,7 +32,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 let reason = express.http3_reason.as_deref().unwrap_or("it has no switch for it");
                 say(
                     Place::Value(first.route.key("protocol")),
-                    format!("the {chart} chart cannot serve HTTP/3: {}", lower_first(reason.trim_end_matches('.'))),
+                    format!("the {chart} chart cannot serve HTTP/3: {}", clause(reason)),
                     "take this port out, or use a chart that speaks QUIC, such as `apisix`".to_owned(),
                 );
                 continue;
@@ -122,9 +122,4 @@ fn slot_word(slot: Slot) -> &'static str {
         Slot::Http3 => "HTTP/3",
         Slot::Stream => "layer-4",
     }
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    chars.next().map_or_else(String::new, |first| first.to_lowercase().chain(chars).collect())
 }

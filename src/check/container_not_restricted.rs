@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::finding::{Finding, Place, Route, Rule, Severity, clause};
 use crate::plan::{Gateway, Plan, PodSecurity};
 
 pub static RULE: Rule = Rule {
@@ -26,7 +26,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 format!(
                     "container `{}` cannot pass Pod Security `restricted`, which its namespace enforces: {}",
                     container.container,
-                    container.why.trim_end_matches('.'),
+                    clause(&container.why),
                 ),
                 container.instead.trim_end_matches('.').to_owned(),
             ));

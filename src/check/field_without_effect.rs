@@ -1,7 +1,7 @@
 //! Fields that are understood and change nothing in this combination.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{Gateway, MetalLbMode, Plan, ServiceType, Strategy};
+use crate::plan::{Bind, Gateway, Mechanism, MetalLbMode, Plan, ServiceType, Strategy, TrafficPolicy};
 
 pub static RULE: Rule = Rule {
     name: "field-without-effect",
@@ -29,15 +29,25 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         );
     }
     for gateway in plan.gateways.values() {
-        of_gateway(gateway, &mut say);
+        of_gateway(plan, gateway, &mut say);
     }
 }
 
-fn of_gateway(gateway: &Gateway, say: &mut impl FnMut(Route, String, &str)) {
+fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String, &str)) {
     if gateway.needs.service_type != ServiceType::NodePort {
         for port in gateway.ports.values().filter(|port| port.node_port.is_some()) {
             let message = format!("`{}` uses no node port", gateway.strategy.name());
             say(port.route.key("nodePort"), message, "take `nodePort` out");
+        }
+    }
+    if let Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, policy: TrafficPolicy::Local, .. } = gateway.strategy {
+        let message = "`Local` keeps no client address here: the proxy connects from the node".to_owned();
+        say(gateway.exposure("externalTrafficPolicy"), message, "take it out, or use `mechanism: portRewrite`");
+    }
+    if let Strategy::HostNetwork { bind: Bind::Direct, .. } = gateway.strategy {
+        for pool in gateway.pools.iter().filter(|pool| !plan.pools[*pool].interfaces.is_empty()) {
+            let message = format!("with `bind: direct` the process of `{}` listens on every interface", gateway.name);
+            say(plan.pools[pool].route.key("interfaces"), message, "take `interfaces` out, use `bind: redirect`, or close the other interfaces in the host's firewall");
         }
     }
     if let Strategy::MetalLb { mode, interfaces, bgp, .. } = &gateway.strategy {

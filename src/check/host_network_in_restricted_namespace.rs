@@ -27,7 +27,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                     gateway.strategy.name(),
                     gateway.namespace,
                 ),
-                "use `nodePortRedirect` or `metalLB`, which pass `restricted`, or set `cluster.podSecurity: privileged`; no securityContext changes this",
+                "use `nodePortRedirect` or `metalLB`, which pass `restricted`, or set `cluster.podSecurity: privileged`; no `securityContext` changes this",
             )
             .also(Place::Value(Route::of(["cluster", "podSecurity"])), "what gateway namespaces must enforce"),
         );

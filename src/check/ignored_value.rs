@@ -30,7 +30,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 /// What to write instead of a path the chart ignores; `None` for one it reads.
 fn instead(keys: &Keys, path: &str) -> Option<String> {
     if let Some((_, instead)) = keys.ignored.iter().find(|(ignored, _)| covers(ignored, path)) {
-        return Some(if instead.starts_with("nothing") { instead.clone() } else { format!("write `{instead}`") });
+        // A path, or a sentence where one path is not the whole answer.
+        let is_path = !instead.contains(' ');
+        return Some(if is_path { format!("the chart's key is `{instead}`") } else { format!("write {instead}") });
     }
     if keys.owned.keys().any(|owned| covers(owned, path)) || keys.honoured.iter().any(|honoured| honours(honoured, path)) {
         return None;

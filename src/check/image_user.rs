@@ -1,6 +1,6 @@
 //! A user the image does not run under.
 
-use crate::finding::{Finding, Place, Rule, Severity};
+use crate::finding::{Finding, Place, Rule, Severity, clause};
 use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,10 @@ pub static RULE: Rule = Rule {
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
         let profile = &gateway.chart.profile;
-        if profile.security.uid_fixed && gateway.security.run_as_user != profile.security.run_as_user {
-            let reason = profile.uid_reason.as_deref().unwrap_or("the image is built for it").trim_end_matches('.');
+        // Root is another rule's.
+        let user = gateway.security.run_as_user;
+        if profile.security.uid_fixed && user != 0 && user != profile.security.run_as_user {
+            let reason = clause(profile.uid_reason.as_deref().unwrap_or("the image is built for it"));
             findings.push(Finding::new(
                 &RULE,
                 Place::Value(gateway.route.key("security").key("runAsUser")),

@@ -1,7 +1,7 @@
 //! `externalTrafficPolicy: Local` on node ports with fewer pods than nodes: some nodes answer nobody.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::{Plan, ServiceType, TrafficPolicy};
+use crate::plan::{Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
 
 pub static RULE: Rule = Rule {
     name: "node-without-pod",
@@ -12,6 +12,10 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
+        // A proxy connects from the node itself, which kube-proxy serves from any pod.
+        if let Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. } = gateway.strategy {
+            continue;
+        }
         let local = gateway.needs.policy == Some(TrafficPolicy::Local) && gateway.needs.service_type == ServiceType::NodePort;
         let Some(nodes) = gateway.nodes(plan).filter(|_| local) else { continue };
         let fewest = gateway.replicas.min();

@@ -1,6 +1,6 @@
 //! A read-only root file system under a process that writes to it.
 
-use crate::finding::{Finding, Place, Rule, Severity};
+use crate::finding::{Finding, Place, Rule, Severity, clause};
 use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
@@ -17,7 +17,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(
                 &RULE,
                 Place::Value(gateway.route.key("security").key("readOnlyRootFilesystem")),
-                format!("{} does not start with a read-only root file system: {}", gateway.chart.profile.display_name, reason.trim_end_matches('.')),
+                format!("{} does not start with a read-only root file system: {}", gateway.chart.profile.display_name, clause(reason)),
                 "take it out; Pod Security `restricted` does not ask for it",
             ));
         }

@@ -1,6 +1,7 @@
 //! Acceptances: marking what they take, and naming those that take nothing.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity, nearest};
+use crate::input::rules;
 use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
@@ -20,6 +21,10 @@ pub fn apply(plan: &Plan, findings: &mut Vec<Finding>) {
         for (position, accepted) in gateway.accept.iter().enumerate() {
             let place = Place::Value(gateway.route.key("accept").index(position).key("rule"));
             let mut say = |message: String, help: String| unused.push(Finding::new(&RULE, place.clone(), message, help));
+            if rules::ALL.iter().any(|rule| rule.name == accepted.rule) {
+                say(format!("`{}` cannot be accepted: a spec that does not read is no spec", accepted.rule), "take this entry out".to_owned());
+                continue;
+            }
             let Some(rule) = super::rules().find(|rule| rule.name == accepted.rule) else {
                 let help = match nearest(&accepted.rule, super::rules().map(|rule| rule.name)) {
                     Some(near) => format!("did you mean `{near}`?"),

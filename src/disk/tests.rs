@@ -1162,21 +1162,3 @@ fn leftovers_of_ended_runs_do_not_stop_a_new_file() {
     assert_eq!(fs::read_to_string(leftover).unwrap(), "old");
     assert_eq!(picture(&scene.root).len(), 3);
 }
-
-#[test]
-#[ignore = "a measurement; run with --release"]
-fn an_unchanged_tree_costs_little() {
-    let scene = Scene::new();
-    let files: Vec<_> = (0..15).map(|number| (format!("nodes/n{number}/rules.nft"), "rule\n".repeat(800))).collect();
-    let files: Vec<_> = files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
-    let all = artifacts(&files);
-    let start = Instant::now();
-    write_tree(&scene.dir(), &all, "0", WriteOptions::default()).unwrap();
-    let first = start.elapsed();
-    let start = Instant::now();
-    for _ in 0..100 {
-        let report = write_tree(&scene.dir(), &all, "0", WriteOptions::default()).unwrap();
-        assert!(!report.written);
-    }
-    eprintln!("first {first:?}, unchanged {:?}", start.elapsed() / 100);
-}

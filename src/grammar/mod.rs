@@ -272,6 +272,35 @@ pub fn is_unprintable(c: char) -> bool {
         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
+/// A text a user typed, fit for one line of a message: at most 40 characters, nothing a terminal obeys, no backtick
+/// that would end a quotation.
+#[must_use]
+pub fn shown(text: &str) -> String {
+    const MOST: usize = 40;
+    let mut shown = String::new();
+    let mut width = 0;
+    for c in text.chars() {
+        let mut piece = String::new();
+        match c {
+            '`' => piece.push('\''),
+            c if c.is_control() => piece.extend(c.escape_default()),
+            c if is_unprintable(c) => piece.extend(c.escape_unicode()),
+            c => piece.push(c),
+        }
+        width += piece.chars().count();
+        if width > MOST {
+            // The last piece goes as well when the sign that something is missing needs its place.
+            while shown.chars().count() >= MOST {
+                shown.pop();
+            }
+            shown.push('…');
+            break;
+        }
+        shown.push_str(&piece);
+    }
+    shown
+}
+
 /// A TCP or UDP port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -388,3 +417,16 @@ impl FromStr for Address {
     }
 }
 textual!(Address);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shown_text_is_short_and_harmless() {
+        assert_eq!(shown("a`b\n\u{202e}"), "a'b\\n\\u{202e}");
+        assert_eq!(shown(&"x".repeat(40)), "x".repeat(40));
+        assert_eq!(shown(&"한".repeat(41)).chars().count(), 40);
+        assert!(shown(&"\u{1}".repeat(50)).chars().count() <= 40);
+    }
+}

@@ -43,8 +43,6 @@ rules! {
     YAML_TOO_LARGE = "yaml-too-large";
     /// Collections nested beyond any spec.
     YAML_TOO_DEEP = "yaml-too-deep";
-    /// A file that a spec cannot be read from.
-    UNREADABLE_SPEC = "unreadable-spec";
     /// A base that cannot be had.
     UNREADABLE_BASE = "unreadable-base";
     /// A field that the spec does not have.

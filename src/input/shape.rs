@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::rules;
 use super::schema::schema;
 use super::spec::Spec;
-use crate::finding::{Finding, Place, Route, Step, listed, nearest, shown};
+use crate::finding::{Finding, Place, Route, Step, clause, listed, nearest, shown};
 use crate::grammar;
 use crate::source::{Node, Value as Yaml};
 
@@ -293,7 +293,7 @@ impl Teller<'_> {
             .and_then(|schema| schema.pointer(&format!("/properties/{field}")))
             .and_then(|schema| schema.get("description").or_else(|| self.followed(schema)?.get("description")))
             .and_then(Value::as_str)
-            .map_or(String::new(), |text| format!(": {}", lower_first(text.trim_end_matches('.'))));
+            .map_or(String::new(), |text| format!(": {}", clause(text)));
         Fault {
             finding: Finding::new(
                 &rules::MISSING_FIELD,
@@ -510,13 +510,4 @@ fn last_key(route: &Route) -> String {
             Step::Index(_) => None,
         })
         .unwrap_or_default()
-}
-
-fn lower_first(text: &str) -> String {
-    let mut chars = text.chars();
-    match (chars.next(), chars.clone().next()) {
-        // An acronym keeps its capitals.
-        (Some(first), Some(second)) if !second.is_uppercase() => first.to_lowercase().chain(chars).collect(),
-        _ => text.to_owned(),
-    }
 }

@@ -70,8 +70,8 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
 /// # Errors
 /// A fault of the template.
 pub fn starter(answers: &Value) -> Result<String, Fault> {
-    const NAME: &str = "starter.yaml.j2";
-    templates::render(NAME, include_str!("../../templates/starter.yaml.j2"), answers)
+    const NAME: &str = "starter.j2";
+    templates::render(NAME, include_str!("../../templates/starter.j2"), answers)
         .map_err(|error| Fault { path: NAME.to_owned(), reason: error.to_string() })
 }
 

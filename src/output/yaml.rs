@@ -291,8 +291,9 @@ mod tests {
     #[test]
     fn layout_is_stable() {
         let value = json!({
-            "empty": {}, "none": [], "nothing": null,
+            "empty": {},
             "list": ["a", {"b": 1, "c": [1, 2]}, [3, []]],
+            "none": [], "nothing": null,
             "script": "#!/bin/sh\nset -e\n",
             "yes": "no",
             "z": "one\n\ntwo\n\n",

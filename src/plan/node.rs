@@ -66,12 +66,14 @@ pub enum Way {
 }
 
 impl Door {
-    /// The port a packet carries from the rewrite on, which is where limits count.
+    /// The ports that packets carry where limits count: after the rewrite, before a redirect, and the port a process
+    /// listens on, which must be no way around them.
     #[must_use]
-    pub fn counted_port(&self) -> Port {
+    pub fn counted_ports(&self) -> Vec<Port> {
         match self.way {
-            Way::Rewrite { node_port, .. } => node_port,
-            Way::Proxy { .. } | Way::Redirect { .. } | Way::Open => self.port,
+            Way::Rewrite { node_port, .. } => vec![node_port],
+            Way::Redirect { to } => vec![self.port, to],
+            Way::Proxy { .. } | Way::Open => vec![self.port],
         }
     }
 

@@ -8,6 +8,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::grammar::shown;
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureStyle, Tag};
 
 use super::{Entry, Fault, FileId, Node, Span, Value};
@@ -24,9 +25,6 @@ const MAX_DEPTH: usize = 64;
 const MAX_FAULTS: usize = 100;
 /// What YAML takes for white space; other blanks are text.
 const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
-/// How much of the user's own text a message repeats.
-const MAX_SHOWN: usize = 40;
-
 /// Reads one YAML document into a tree, or says everything that is wrong with it.
 ///
 /// # Errors
@@ -176,9 +174,9 @@ impl<'t> Composer<'t> {
         });
         let Some((at, c)) = bad else { return Ok(()) };
         let message = if c == '\0' {
-            format!("the text holds a `{}` byte", show("\0"))
+            format!("the text holds a `{}` byte", shown("\0"))
         } else {
-            format!("the text holds the control character `{}`", show(&c.to_string()))
+            format!("the text holds the control character `{}`", shown(&c.to_string()))
         };
         let help = "remove it, or write it as an escape in double quotes".to_owned();
         self.stop("yaml-syntax", message, self.character(at), Some(help))
@@ -303,14 +301,13 @@ impl<'t> Composer<'t> {
             }
         };
         if fits.is_none() {
-            self.misfit(tag, &format!("`{}` is not {what}", show(value)), place)?;
+            self.misfit(tag, &format!("`{}` is not {what}", shown(value)), place)?;
         }
         Ok(fits)
     }
 
     /// The value a resolved scalar has, or nothing after a fault.
     fn value(&mut self, resolved: &Plain, text: &str, place: Span) -> Result<Option<Value>, Stop> {
-        let shown = show(text);
         Ok(Some(match *resolved {
             Plain::Null => Value::Null,
             Plain::Bool(value) => Value::Bool(value),
@@ -326,15 +323,15 @@ impl<'t> Composer<'t> {
                 };
                 let octal = digits.bytes().all(|digit| digit < b'8');
                 let older = if octal { "octal" } else { "text" };
-                let number = show(&format!("{sign}{short}"));
+                let number = shown(&format!("{sign}{short}"));
                 let help = if octal && sign.is_empty() && short != "0" {
-                    format!("write `{number}`, `{}` or quote it", show(&format!("0o{short}")))
+                    format!("write `{number}`, `{}` or quote it", shown(&format!("0o{short}")))
                 } else {
                     format!("write `{number}` or quote it")
                 };
                 self.note(
                     "yaml-leading-zero",
-                    format!("`{shown}` reads as {older} in YAML 1.1 and as decimal in YAML 1.2"),
+                    format!("`{}` reads as {older} in YAML 1.1 and as decimal in YAML 1.2", shown(text)),
                     place,
                     Some(help),
                 )?;
@@ -343,7 +340,7 @@ impl<'t> Composer<'t> {
             Plain::TooBig => {
                 self.note(
                     "yaml-number",
-                    format!("`{shown}` is too large a number"),
+                    format!("`{}` is too large a number", shown(text)),
                     place,
                     Some("quote it if it is text".to_owned()),
                 )?;
@@ -352,7 +349,7 @@ impl<'t> Composer<'t> {
             Plain::NotFinite => {
                 self.note(
                     "yaml-number",
-                    format!("`{shown}` is not a finite number"),
+                    format!("`{}` is not a finite number", shown(text)),
                     place,
                     Some("write a number, or quote it if it is text".to_owned()),
                 )?;
@@ -419,7 +416,7 @@ impl<'t> Composer<'t> {
         self.cursor = self.cursor.max(end);
         self.multiline = false;
         let Some(saved) = self.anchors.get(&id) else {
-            let message = format!("`{}` stands inside the value it names", show(self.slice(place)));
+            let message = format!("`{}` stands inside the value it names", shown(self.slice(place)));
             self.note("yaml-alias", message, place, None)?;
             return self.add(Child::faulty(place), 0);
         };
@@ -439,9 +436,9 @@ impl<'t> Composer<'t> {
         let place = self.span(start, end);
         self.cursor = self.cursor.max(end);
         self.multiline = false;
-        let message = format!("`{}` names nothing written above it", show(&format!("*{name}")));
+        let message = format!("`{}` names nothing written above it", shown(&format!("*{name}")));
         let help =
-            format!("quote it if it is text, or write `{}` before the value it repeats", show(&format!("&{name}")));
+            format!("quote it if it is text, or write `{}` before the value it repeats", shown(&format!("&{name}")));
         self.note("yaml-alias", message, place, Some(help))?;
         self.add(Child::faulty(place), 0)
     }
@@ -512,7 +509,7 @@ impl<'t> Composer<'t> {
         let help = child.merge.then(|| "write one `<<` with a list: `<<: [*a, *b]`".to_owned());
         self.note_with(Fault {
             rule: "yaml-duplicate-key",
-            message: format!("the key `{}` is written twice", show(&text)),
+            message: format!("the key `{}` is written twice", shown(&text)),
             span: place,
             help,
             also: Some((first, "first written here".to_owned())),
@@ -712,7 +709,7 @@ impl<'t> Composer<'t> {
     }
 
     fn key_not_text(&mut self, resolved: &Plain, text: &str, place: Span) -> Flow {
-        let shown = show(text);
+        let quoted = shown(text);
         let (message, help) = match resolved {
             Plain::Null if text.is_empty() => ("a key is missing here".to_owned(), None),
             _ => {
@@ -721,7 +718,7 @@ impl<'t> Composer<'t> {
                     Plain::Bool(_) => "a boolean",
                     _ => "a number",
                 };
-                (format!("keys must be text, `{shown}` is {what}"), Some(format!("quote it: `\"{shown}\":`")))
+                (format!("keys must be text, `{quoted}` is {what}"), Some(format!("quote it: `\"{quoted}\":`")))
             }
         };
         self.note("yaml-key", message, place, help)
@@ -738,7 +735,7 @@ impl<'t> Composer<'t> {
         let written = self.slice(place);
         TagText {
             core: tag.core_suffix().map(str::to_owned),
-            shown: if written.is_empty() { show(&tag.original()) } else { show(written) },
+            shown: if written.is_empty() { shown(&tag.original()) } else { shown(written) },
             place,
         }
     }
@@ -777,7 +774,7 @@ impl<'t> Composer<'t> {
             ErrorKind::UndeclaredTagHandle => {
                 let token = self.text[mark..].split([' ', '\t', '\n', '\r', ',']).next();
                 let place = self.span(mark, mark + token.unwrap_or_default().len());
-                let message = format!("the tag `{}` means nothing here", show(self.slice(place)));
+                let message = format!("the tag `{}` means nothing here", shown(self.slice(place)));
                 return self.stop("yaml-tag", message, place, Some(tag_help()));
             }
             ErrorKind::InvalidQuotedScalarIndent
@@ -881,7 +878,10 @@ impl<'t> Composer<'t> {
                 ("a second `:` cannot stand here", Some("quote the text that holds it, or start a new line"))
             }
             ErrorKind::UnexpectedCharacter { character } => {
-                return (format!("`{}` cannot start a value", show_char(*character)), Some("quote the value"));
+                return (
+                    format!("`{}` cannot start a value", shown(character.encode_utf8(&mut [0; 4]))),
+                    Some("quote the value"),
+                );
             }
             ErrorKind::SimpleKeyExpected => (
                 "this line has no `:` after its key",
@@ -1092,39 +1092,6 @@ fn kind(value: &Value) -> &'static str {
         Value::Str(_) => "text",
         Value::Seq(_) => "a list",
         Value::Map(_) => "a map",
-    }
-}
-
-/// The user's text for a message: short, on one line, nothing a terminal obeys.
-fn show(text: &str) -> String {
-    let pieces: Vec<String> = text.chars().take(MAX_SHOWN + 1).map(show_char).collect();
-    let whole = pieces.concat();
-    if whole.chars().count() <= MAX_SHOWN {
-        return whole;
-    }
-    let mut shown = String::new();
-    let mut room = MAX_SHOWN - 1;
-    for piece in pieces {
-        match room.checked_sub(piece.chars().count()) {
-            Some(left) => room = left,
-            None => break,
-        }
-        shown.push_str(&piece);
-    }
-    shown.push('…');
-    shown
-}
-
-fn show_char(c: char) -> String {
-    match c {
-        // It would end the quotation.
-        '`' => "'".to_owned(),
-        // Invisible, or turning the text around it.
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' => {
-            c.escape_unicode().to_string()
-        }
-        _ if c.is_control() => c.escape_default().to_string(),
-        _ => c.to_string(),
     }
 }
 
@@ -1627,14 +1594,6 @@ copies:
         }
         let many: String = (0..2_000).map(|_| "a: 1\n").collect();
         assert_eq!(faults(&many).len(), MAX_FAULTS);
-    }
-
-    #[test]
-    fn shown_text_is_short_and_harmless() {
-        assert_eq!(show("a`b\n\u{202e}"), "a'b\\n\\u{202e}");
-        assert_eq!(show(&"x".repeat(40)), "x".repeat(40));
-        assert_eq!(show(&"한".repeat(41)).chars().count(), 40);
-        assert!(show(&"\u{1}".repeat(50)).chars().count() <= 40);
     }
 
     #[test]

@@ -119,6 +119,9 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
         rules.push(elsewhere(node));
     }
     rules.extend(inside);
+    if rules.iter().all(|rule| rule.statements == [Statement::Return]) {
+        rules.clear();
+    }
     Chain { name: "prerouting", kind: ChainKind::Filter, hook: Hook::Prerouting, priority: BEFORE_EVERYTHING, rules }
 }
 
@@ -333,14 +336,19 @@ pub fn restores(node: &NodePlan) -> Vec<Restore> {
         let mut rules = Vec::new();
         for door in &node.doors {
             let Some(limits) = door.limits else { continue };
-            let port = door.counted_port();
-            if let Some(rate) = limits.rate {
-                let name = limit_name(family, door.protocol, port, rate, limits.burst);
-                let limit = Limit::Rate { name, rate, burst: limits.burst };
-                rules.push(iptables::Rule { protocol: door.protocol, port, limit });
-            }
-            if let Some(connections) = limits.connections {
-                rules.push(iptables::Rule { protocol: door.protocol, port, limit: Limit::Connections(connections) });
+            for port in door.counted_ports() {
+                if let Some(rate) = limits.rate {
+                    let name = limit_name(family, door.protocol, port, rate, limits.burst);
+                    let limit = Limit::Rate { name, rate, burst: limits.burst };
+                    rules.push(iptables::Rule { protocol: door.protocol, port, limit });
+                }
+                if let Some(connections) = limits.connections {
+                    rules.push(iptables::Rule {
+                        protocol: door.protocol,
+                        port,
+                        limit: Limit::Connections(connections),
+                    });
+                }
             }
         }
         // In the order of the tables, as they are written and read back.

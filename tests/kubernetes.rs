@@ -1,0 +1,163 @@
+//! Every manifest and every securityContext, strictly against the Kubernetes types: a field they do not have is an error.
+
+mod common;
+
+use k8s_openapi::api::apps::v1::DeploymentStrategy;
+use k8s_openapi::api::autoscaling::v2::MetricSpec;
+use k8s_openapi::api::core::v1::{
+    Affinity, Namespace, PodSecurityContext, SecurityContext, Service, Toleration, TopologySpreadConstraint,
+};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+/// Reads a value as a type and refuses every field the type does not have.
+fn strict<T: DeserializeOwned>(value: &Value, what: &str) -> T {
+    let mut unknown = Vec::new();
+    let read = serde_ignored::deserialize(value.clone(), |path| unknown.push(path.to_string()))
+        .unwrap_or_else(|error| panic!("{what}: {error}"));
+    assert!(unknown.is_empty(), "{what}: unknown fields {unknown:?}");
+    read
+}
+
+fn documents(text: &str) -> Vec<Value> {
+    text.split("\n---\n")
+        .map(|text| portgen::source::compose(text, portgen::source::FileId(0)).unwrap().to_json())
+        .collect()
+}
+
+#[test]
+fn manifests_are_what_kubernetes_takes() {
+    let mut kinds = std::collections::BTreeSet::new();
+    for (name, path) in common::rendered() {
+        if !name.contains("/manifests/") && !name.contains("/metallb/") || !name.ends_with(".yaml") {
+            continue;
+        }
+        for document in documents(&std::fs::read_to_string(path).unwrap()) {
+            let kind = document["kind"].as_str().unwrap().to_owned();
+            match (document["apiVersion"].as_str().unwrap(), kind.as_str()) {
+                ("v1", "Namespace") => {
+                    let namespace: Namespace = strict(&document, &name);
+                    let labels = namespace.metadata.labels.unwrap();
+                    for mode in ["enforce", "audit", "warn"] {
+                        assert!(labels.contains_key(&format!("pod-security.kubernetes.io/{mode}")), "{name}");
+                        assert!(
+                            labels[&format!("pod-security.kubernetes.io/{mode}-version")].starts_with("v1."),
+                            "{name}"
+                        );
+                    }
+                }
+                ("v1", "Service") => {
+                    let service: Service = strict(&document, &name);
+                    assert!(!service.spec.unwrap().ports.unwrap().is_empty(), "{name}");
+                }
+                ("kustomize.config.k8s.io/v1beta1", "Kustomization") => {}
+                ("metallb.io/v1beta1", "IPAddressPool" | "L2Advertisement" | "BGPAdvertisement")
+                | ("metallb.io/v1beta2", "BGPPeer") => {
+                    metal_lb(&document, &kind, &name);
+                }
+                (version, kind) => panic!("{name}: what is {version} {kind}?"),
+            }
+            kinds.insert(kind);
+        }
+    }
+    for kind in ["Namespace", "Service", "IPAddressPool", "L2Advertisement", "BGPAdvertisement", "BGPPeer"] {
+        assert!(kinds.contains(kind), "no {kind} was checked");
+    }
+}
+
+/// The fields of MetalLB's current types (0.16), as its API reference names them.
+fn metal_lb(document: &Value, kind: &str, name: &str) {
+    let known: &[&str] = match kind {
+        "IPAddressPool" => &["addresses", "autoAssign", "avoidBuggyIPs", "serviceAllocation"],
+        "L2Advertisement" => {
+            &["ipAddressPools", "ipAddressPoolSelectors", "nodeSelectors", "interfaces", "serviceSelectors"]
+        }
+        "BGPAdvertisement" => &[
+            "aggregationLength",
+            "aggregationLengthV6",
+            "localPref",
+            "communities",
+            "ipAddressPools",
+            "ipAddressPoolSelectors",
+            "nodeSelectors",
+            "peers",
+            "serviceSelectors",
+        ],
+        _ => &[
+            "myASN",
+            "peerASN",
+            "dynamicASN",
+            "peerAddress",
+            "interface",
+            "peerPort",
+            "sourceAddress",
+            "holdTime",
+            "keepaliveTime",
+            "connectTime",
+            "routerID",
+            "nodeSelectors",
+            "password",
+            "passwordSecret",
+            "bfdProfile",
+            "ebgpMultiHop",
+            "vrf",
+            "enableGracefulRestart",
+            "localASN",
+            "dualStackAddressFamily",
+        ],
+    };
+    for field in document["spec"].as_object().unwrap().keys() {
+        assert!(known.contains(&field.as_str()), "{name}: {kind} has no field {field}");
+    }
+    assert_eq!(document["metadata"]["namespace"], "metallb-system", "{name}");
+}
+
+/// The parts of Helm values that a chart copies into pods verbatim.
+#[test]
+fn values_hold_what_pods_take() {
+    let mut seen = 0;
+    for (name, path) in common::rendered() {
+        if !name.contains("/helm/") {
+            continue;
+        }
+        seen += 1;
+        let values = documents(&std::fs::read_to_string(path).unwrap()).remove(0);
+        let kong = values.get("proxy").is_some();
+        let (pod, container) = if kong {
+            ("securityContext", "containerSecurityContext")
+        } else {
+            ("podSecurityContext", "securityContext")
+        };
+        let mut context = values[container].clone();
+        // Kong's own switch, which its template takes out again.
+        context.as_object_mut().unwrap().remove("enabled");
+        let container: SecurityContext = strict(&context, &name);
+        let pod: PodSecurityContext = strict(&values[pod], &name);
+        restricted(&pod, &container, &name);
+        let _: DeploymentStrategy = strict(&values["updateStrategy"], &name);
+        let _: Option<Vec<Toleration>> = optional(&values, "tolerations", &name);
+        let _: Option<Affinity> = optional(&values, "affinity", &name);
+        let _: Option<Vec<TopologySpreadConstraint>> = optional(&values, "topologySpreadConstraints", &name);
+        if let Some(metrics) = values.pointer("/autoscaling/metrics") {
+            let _: Vec<MetricSpec> = strict(metrics, &name);
+        }
+    }
+    assert!(seen >= common::EXAMPLES.len());
+}
+
+fn optional<T: DeserializeOwned>(values: &Value, key: &str, name: &str) -> Option<T> {
+    values.get(key).map(|value| strict(value, &format!("{name}: {key}")))
+}
+
+/// Pod Security `restricted`, as far as it speaks of security contexts.
+fn restricted(pod: &PodSecurityContext, container: &SecurityContext, name: &str) {
+    assert_eq!(container.allow_privilege_escalation, Some(false), "{name}");
+    let capabilities = container.capabilities.as_ref().unwrap_or_else(|| panic!("{name}: no capabilities"));
+    assert_eq!(capabilities.drop.as_deref(), Some(["ALL".to_owned()].as_slice()), "{name}");
+    assert!(capabilities.add.as_ref().is_none_or(Vec::is_empty), "{name}");
+    assert_eq!(container.run_as_non_root, Some(true), "{name}");
+    assert!(container.run_as_user.is_some_and(|user| user > 0), "{name}");
+    let profile = container.seccomp_profile.as_ref().or(pod.seccomp_profile.as_ref());
+    assert_eq!(profile.map(|profile| profile.type_.as_str()), Some("RuntimeDefault"), "{name}");
+    assert!(container.privileged.is_none_or(|privileged| !privileged), "{name}");
+}

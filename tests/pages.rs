@@ -1,0 +1,114 @@
+//! Every rule's page is its test: the flagged spec gives this finding and no other, the mended one gives none.
+
+mod common;
+
+use portgen::chart::Charts;
+use portgen::check;
+use portgen::finding::{Finding, Rule, Severity};
+use portgen::input::{self, rules};
+use portgen::plan;
+use portgen::source::{FileId, Source, compose};
+use serde_json::Value;
+
+fn section<'a>(page: &'a str, title: &str) -> Option<&'a str> {
+    let rest = page.split(&format!("\n## {title}\n")).nth(1)?;
+    let (_, rest) = rest.split_once("```yaml\n")?;
+    Some(rest.split("```").next().unwrap_or_default())
+}
+
+/// RFC 7386, as `extends` does it.
+fn merge(below: &mut Value, patch: &Value) {
+    let Value::Object(patch) = patch else {
+        *below = patch.clone();
+        return;
+    };
+    if !below.is_object() {
+        *below = Value::Object(serde_json::Map::new());
+    }
+    let map = below.as_object_mut().unwrap();
+    for (key, value) in patch {
+        if value.is_null() {
+            map.remove(key);
+        } else {
+            merge(map.entry(key.clone()).or_insert(Value::Null), value);
+        }
+    }
+}
+
+fn findings(text: String) -> Vec<Finding> {
+    let source = Source { path: "page.yaml".to_owned(), text };
+    let input = input::parse(source, &mut |_, _| Err("no such file".to_owned()));
+    let mut findings = input.findings;
+    if let Some(spec) = &input.spec {
+        findings.extend(check::inspect(&plan::build(spec, &Charts::built_in(|_| true))));
+    }
+    findings
+}
+
+/// The page's fragment laid over the base; JSON is YAML.
+fn laid_over(fragment: &str, page: &str) -> String {
+    let json = |text: &str| compose(text, FileId(0)).unwrap_or_else(|faults| panic!("{page}: {faults:?}")).to_json();
+    let mut spec = json(include_str!("../src/check/base.yaml"));
+    merge(&mut spec, &json(fragment));
+    spec.to_string()
+}
+
+fn weighs(rule: &Rule, finding: &Finding) -> bool {
+    finding.severity() >= Severity::Warning || (finding.rule == rule && finding.accepted.is_none())
+}
+
+#[test]
+fn every_flagged_spec_gives_its_finding_and_every_mended_one_none() {
+    let all = rules::ALL.iter().copied().chain(check::rules());
+    for rule in all {
+        let raw = rule.name.starts_with("yaml-");
+        let text = |title: &str| {
+            let fragment = section(rule.page, title).unwrap_or_else(|| panic!("{} has no `{title}`", rule.name));
+            if raw { fragment.to_owned() } else { laid_over(fragment, rule.name) }
+        };
+        let flagged = findings(text("Flagged"));
+        let named: Vec<&str> =
+            flagged.iter().filter(|finding| weighs(rule, finding)).map(|finding| finding.rule.name).collect();
+        assert!(!named.is_empty(), "{}: the flagged spec is not flagged", rule.name);
+        assert!(named.iter().all(|name| *name == rule.name), "{}: the flagged spec gives {named:?}", rule.name);
+        let mended: Vec<String> = findings(text("Mended"))
+            .iter()
+            .filter(|finding| if raw { finding.rule.name.starts_with("yaml-") } else { weighs(rule, finding) })
+            .map(|finding| format!("{}: {}", finding.rule.name, finding.message))
+            .collect();
+        assert!(mended.is_empty(), "{}: the mended spec gives {mended:?}", rule.name);
+    }
+}
+
+#[test]
+fn every_page_has_its_head_and_is_reached() {
+    let mut names: Vec<&str> =
+        rules::ALL.iter().map(|rule| rule.name).chain(check::rules().map(|rule| rule.name)).collect();
+    for rule in rules::ALL.iter().copied().chain(check::rules()) {
+        assert!(rule.page.starts_with(&format!("# {}\n\n", rule.name)), "{}", rule.name);
+        let sentence = rule.page.lines().nth(2).unwrap();
+        assert!(sentence.ends_with('.') && sentence.len() > 15, "{}: {sentence}", rule.name);
+    }
+    let count = names.len();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), count, "a code is never given twice");
+    for folder in ["src/check", "src/input/rules"] {
+        for (name, _) in common::files(&common::root().join(folder)) {
+            let Some(stem) = name.strip_suffix(".md") else { continue };
+            assert!(names.contains(&stem.replace('_', "-").as_str()), "{folder}/{name} belongs to no rule");
+        }
+    }
+    for (name, page) in plan::STRATEGY_PAGES {
+        assert!(page.starts_with(&format!("# {name}\n\n")), "{name}");
+    }
+}
+
+#[test]
+fn the_base_has_no_findings() {
+    let found: Vec<String> = findings(include_str!("../src/check/base.yaml").to_owned())
+        .iter()
+        .map(|finding| finding.message.clone())
+        .collect();
+    assert!(found.is_empty(), "{found:?}");
+}
