@@ -62,9 +62,52 @@ pub struct Profile {
     /// What an operator must know under hostNetwork.
     #[serde(default)]
     pub host_network_caveat: Option<String>,
-    /// What an operator must know at all times.
+    /// What an operator must know.
     #[serde(default)]
-    pub notes: Vec<String>,
+    pub notes: Vec<Note>,
+    /// An object whose name no release changes, so that a namespace holds one.
+    #[serde(default)]
+    pub one_per_namespace: Option<OnePerNamespace>,
+    /// The values that take containers of one's own, by dotted path.
+    #[serde(default)]
+    pub container_lists: Vec<String>,
+}
+
+/// A sentence for the README of a tree; `<release>` stands for the release's name.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Note {
+    /// The sentence.
+    pub text: String,
+    /// When it concerns a gateway; always when absent.
+    #[serde(default)]
+    pub when: Option<When>,
+}
+
+/// When a note concerns a gateway.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum When {
+    /// It runs in the node's network namespace.
+    HostNetwork,
+    /// It serves HTTP/3.
+    Http3,
+    /// It has layer-4 listeners.
+    Udp,
+    /// It is autoscaled.
+    Scaled,
+    /// The spec leaves this value alone.
+    ValueUnset(String),
+}
+
+/// An object whose name no release changes.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OnePerNamespace {
+    /// What it is: `ConfigMap apisix.yaml`.
+    pub object: String,
+    /// The value that gives a release one of its own.
+    pub unless_value: String,
 }
 
 /// The version of a profile's format.

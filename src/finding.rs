@@ -200,9 +200,15 @@ pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, candidate)| candidate)
 }
 
-/// `one`, `two` and `three`, each in backticks.
+/// `one`, `two` and `three`, each in backticks; of many only the first.
 pub fn listed<T: fmt::Display>(words: impl IntoIterator<Item = T>) -> String {
-    let words: Vec<_> = words.into_iter().map(|word| format!("`{word}`")).collect();
+    const MOST: usize = 20;
+    let mut rest = words.into_iter();
+    let mut words: Vec<_> = rest.by_ref().take(MOST).map(|word| format!("`{word}`")).collect();
+    let more = rest.count();
+    if more > 0 {
+        words.push(format!("{more} more"));
+    }
     match words.split_last() {
         None => String::new(),
         Some((only, [])) => only.clone(),

@@ -58,7 +58,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 say(
                     Place::Value(extra.route.clone()),
                     format!("the {chart} chart has one {} listener, this is another", slot_word(slot)),
-                    "give the second one a gateway of its own, or let clients use one port".to_owned(),
+                    "give it a gateway of its own, or let clients use one port; raw TCP listeners cannot be expressed yet".to_owned(),
                 );
             }
         }
@@ -100,7 +100,10 @@ fn streams(plan: &Plan, gateway: &Gateway, ports: &[&PortPlan], say: &mut impl F
 
 fn by_slot(gateway: &Gateway) -> BTreeMap<Slot, Vec<&PortPlan>> {
     let mut slots: BTreeMap<Slot, Vec<&PortPlan>> = BTreeMap::new();
-    for port in gateway.ports.values() {
+    // The usual numbers first: the other one is the one too many.
+    let mut ports: Vec<&PortPlan> = gateway.ports.values().collect();
+    ports.sort_by_key(|port| !matches!(port.port.get(), 80 | 443));
+    for port in ports {
         slots.entry(port.slot).or_default().push(port);
     }
     slots

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::finding::{Finding, Place, Route, Rule, Severity, clause};
+use crate::finding::{Finding, Place, Route, Rule, Severity, clause, shown};
 use crate::plan::{Gateway, Plan, PodSecurity};
 
 pub static RULE: Rule = Rule {
@@ -14,6 +14,16 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values().filter(|gateway| gateway.needs.pod_security == PodSecurity::Restricted) {
+        for path in &gateway.chart.profile.container_lists {
+            let list = gateway.value(path).and_then(Value::as_array);
+            for (position, container) in list.into_iter().flatten().enumerate() {
+                let Some(help) = fault(container) else { continue };
+                let route = path.split('.').fold(gateway.route.key("values"), |route, key| route.key(key)).index(position);
+                let name = shown(container["name"].as_str().unwrap_or("without a name"));
+                let message = format!("container `{name}` does not pass Pod Security `restricted`, which its namespace enforces");
+                findings.push(Finding::new(&RULE, Place::Value(route), message, help));
+            }
+        }
         for container in &gateway.chart.profile.not_restricted {
             let mut routes = container.when.iter().map(|(path, value)| written(gateway, path, value));
             let Some(Some(route)) = routes.next() else { continue };
@@ -31,6 +41,21 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 container.instead.trim_end_matches('.').to_owned(),
             ));
         }
+    }
+}
+
+/// What of a container that `values` bring keeps it from being restricted; the pod's own context covers the rest.
+fn fault(container: &Value) -> Option<&'static str> {
+    let context = &container["securityContext"];
+    let drops_all = context.pointer("/capabilities/drop").and_then(Value::as_array).is_some_and(|list| list.iter().any(|name| name == "ALL"));
+    if context["privileged"] == true || context["allowPrivilegeEscalation"] != false {
+        Some("set `securityContext.allowPrivilegeEscalation: false`")
+    } else if !drops_all {
+        Some("set `securityContext.capabilities.drop: [ALL]`")
+    } else if context["runAsUser"] == 0 || context["runAsNonRoot"] == false {
+        Some("run it as another user than root")
+    } else {
+        None
     }
 }
 

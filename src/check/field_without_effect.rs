@@ -59,11 +59,8 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
             say(gateway.exposure("interfaces"), message, "take it out");
         }
     }
-    if gateway.limits_without_rate {
-        say(
-            gateway.exposure("limits").key("burst"),
-            "`burst` belongs to `newConnectionsPerSecond`, which is not set".to_owned(),
-            "add `newConnectionsPerSecond`, or take `burst` out",
-        );
+    if let Some(route) = &gateway.idle_limits {
+        let message = "nothing is limited: `burst` belongs to `newConnectionsPerSecond`".to_owned();
+        say(route.clone(), message, "add `newConnectionsPerSecond` or `connectionsPerSource`, or take it out");
     }
 }

@@ -16,6 +16,12 @@ pub static RULE: Rule = Rule {
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
         let Strategy::MetalLb { load_balancer_ips, .. } = &gateway.strategy else { continue };
+        if let Strategy::MetalLb { ips_listed: true, .. } = gateway.strategy
+            && load_balancer_ips.is_empty()
+        {
+            let message = "`loadBalancerIP` lists no address".to_owned();
+            findings.push(Finding::new(&RULE, Place::Value(gateway.exposure("loadBalancerIP")), message, "name one of each family, or take it out"));
+        }
         let mut seen = BTreeSet::new();
         for (position, address) in load_balancer_ips.iter().enumerate() {
             let family = Family::of(address.0);

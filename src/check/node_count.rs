@@ -12,7 +12,7 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for (name, pool) in &plan.pools {
-        let addresses = pool.addresses.len();
+        let addresses = pool.addressed();
         match pool.count {
             None if addresses == 0 => findings.push(Finding::new(
                 &RULE,
@@ -20,7 +20,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 format!("pool `{name}` does not say how many nodes it has"),
                 "add `count: 3`, or the nodes' `addresses`",
             )),
-            Some(count) if addresses > 0 && usize::try_from(count) != Ok(addresses) => findings.push(
+            Some(count) if addresses > 0 && count != addresses => findings.push(
                 Finding::new(
                     &RULE,
                     Place::Value(pool.route.key("count")),

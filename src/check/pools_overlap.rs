@@ -16,7 +16,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
         let Strategy::MetalLb { addresses, .. } = &gateway.strategy else { continue };
         for (position, range) in addresses.iter().enumerate() {
-            for (other, index, _) in earlier.iter().filter(|(_, _, taken)| taken.overlaps(*range)) {
+            if let Some((other, index, _)) = earlier.iter().find(|(_, _, taken)| taken.overlaps(*range)) {
                 findings.push(
                     Finding::new(
                         &RULE,

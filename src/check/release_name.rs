@@ -26,6 +26,25 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 "set a shorter one: `chart: {name: …, release: …}`",
             ));
         }
+        let shared = gateway.chart.profile.one_per_namespace.as_ref().filter(|shared| gateway.value(&shared.unless_value).is_none());
+        if let Some(shared) = shared {
+            let other = plan.gateways.values().take_while(|other| other.name != gateway.name).find(|other| {
+                other.namespace == gateway.namespace
+                    && other.chart.profile.name == gateway.chart.profile.name
+                    && other.value(&shared.unless_value).is_none()
+            });
+            if let Some(other) = other {
+                findings.push(
+                    Finding::new(
+                        &RULE,
+                        Place::Value(gateway.route.key("namespace")),
+                        format!("`{}` and `{}` both bring the {}, whatever their release is called", other.name, gateway.name, shared.object),
+                        format!("give one of them another namespace, or set `{}` in its `values`", shared.unless_value),
+                    )
+                    .also(Place::Value(other.route.key("namespace")), "the other"),
+                );
+            }
+        }
         if let Some(first) = taken.insert((gateway.namespace.as_str(), release), gateway) {
             findings.push(
                 Finding::new(

@@ -25,6 +25,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                     )
                     .also(Place::Key(other.route.clone()), "the same nodes"),
                 );
+                break;
             }
         }
     }

@@ -1,7 +1,8 @@
 //! Names of charts and pools that name nothing.
 
 use crate::finding::{Finding, Place, Rule, Severity, listed, nearest};
-use crate::plan::Plan;
+use crate::grammar::DnsLabel;
+use crate::plan::{Named, Plan};
 
 pub static RULE: Rule = Rule {
     name: "unknown-name",
@@ -11,17 +12,17 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    for dangling in &plan.dangling {
-        let help = match nearest(&dangling.name, dangling.known.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None if dangling.known.is_empty() => format!("there is no {} yet", dangling.what),
-            None => format!("there is {}", listed(&dangling.known)),
+    // The nearest name is looked for among all: a hundred times is enough.
+    for dangling in plan.dangling.iter().take(100) {
+        let (what, known): (&str, Vec<&str>) = match dangling.what {
+            Named::Chart => ("chart", plan.charts.iter().map(String::as_str).collect()),
+            Named::NodePool => ("node pool", plan.pools.keys().map(DnsLabel::as_str).collect()),
         };
-        findings.push(Finding::new(
-            &RULE,
-            Place::Value(dangling.route.clone()),
-            format!("no {} is called `{}`", dangling.what, dangling.name),
-            help,
-        ));
+        let help = match nearest(&dangling.name, known.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there is {}", listed(&known)),
+        };
+        let message = format!("no {what} is called `{}`", dangling.name);
+        findings.push(Finding::new(&RULE, Place::Value(dangling.route.clone()), message, help));
     }
 }

@@ -57,7 +57,7 @@ fn first_sentence(page: &str) -> &str {
 fn resolved(spec: &str, charts: Option<Utf8PathBuf>, streams: &mut Streams<'_>) -> Result<u8, Failure> {
     let loaded = load::load(&Specs { specs: vec![spec.into()], charts })?;
     for (position, spec) in loaded.iter().enumerate() {
-        let Some(plan) = spec.plan.as_ref().filter(|_| !spec.lost_parts()) else {
+        let Some(plan) = spec.plan.as_ref().filter(|_| !spec.lost_parts) else {
             report::write(streams.out, Format::Text, &[spec.report()], streams.styled)?;
             return Err(Failure::Usage("the spec cannot be read whole; mend the errors first".to_owned()));
         };

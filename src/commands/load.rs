@@ -1,5 +1,6 @@
 //! From arguments to plans: which files are specs, what they extend, which charts they use.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -8,12 +9,12 @@ use super::Failure;
 use crate::chart::Charts;
 use crate::check;
 use crate::cli::Specs;
-use crate::disk;
+use crate::disk::{self, DiskError};
 use crate::finding::{Finding, Severity};
 use crate::input::{self, Input, spec};
 use crate::plan::{self, Plan};
 use crate::report::{Origin, Report};
-use crate::source::{Files, Node, Source};
+use crate::source::{FileId, Files, Node, Source, Value, compose};
 
 /// One spec, as far as it could be read, with everything found in it.
 pub struct Loaded {
@@ -21,24 +22,26 @@ pub struct Loaded {
     root: Option<Node>,
     /// The plan, where there is a spec to plan.
     pub plan: Option<Plan>,
-    /// Faults and findings, errors first.
+    /// Faults and findings, errors first, then as they stand in the files; the first hundred.
     pub findings: Vec<Finding>,
+    /// How many more there are.
+    omitted: usize,
+    /// Whether a fault of reading keeps parts out of the plan.
+    pub lost_parts: bool,
 }
+
+/// More findings than this nobody reads.
+const MOST_FINDINGS: usize = 100;
 
 impl Loaded {
     /// Its findings, with the texts they point into.
     pub fn report(&self) -> Report<'_> {
-        Report { origin: self.origin(), findings: &self.findings }
+        Report { origin: self.origin(), findings: &self.findings, omitted: self.omitted }
     }
 
     /// The texts its routes point into.
     pub fn origin(&self) -> Origin<'_> {
         Origin { files: &self.files, root: self.root.as_ref() }
-    }
-
-    /// Whether a fault of reading keeps parts of it out of the plan.
-    pub fn lost_parts(&self) -> bool {
-        input::rules::ALL.iter().any(|rule| self.findings.iter().any(|finding| finding.rule == *rule))
     }
 
     /// Whether anything keeps its tree from being rendered.
@@ -71,14 +74,20 @@ pub fn load(specs: &Specs) -> Result<Vec<Loaded>, Failure> {
 fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
     let mut loader = |from: &Utf8Path, path: &str| read_base(root, from, path);
     let Input { files, root, spec, mut findings } = input::parse(source, &mut loader);
+    let lost_parts = !findings.is_empty();
     let plan = spec.map(|spec| plan::build(&spec, &charts_of(&spec, charts)));
     if let Some(plan) = &plan {
         findings.extend(check::inspect(plan));
     }
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity()));
+    let origin = Origin { files: &files, root: root.as_ref() };
+    findings
+        .sort_by_cached_key(|finding| (Reverse(finding.severity()), origin.span_of(&finding.place), finding.rule.name));
+    // Errors are first, so whoever counts them still finds one; a report of thousands is read by nobody.
+    let omitted = findings.len().saturating_sub(MOST_FINDINGS);
+    findings.truncate(MOST_FINDINGS);
     // A spec that lost a part to a fault is checked, never rendered.
     debug_assert!(plan.is_some() || findings.iter().any(|finding| finding.severity() == Severity::Error));
-    Loaded { files, root, plan, findings }
+    Loaded { files, root, plan, findings, omitted, lost_parts }
 }
 
 /// The texts behind an argument, each with the tree its bases may come from.
@@ -120,10 +129,12 @@ fn is_spec(text: &str) -> bool {
     if !text.contains("portgen/") {
         return false;
     }
-    match crate::source::compose(text, crate::source::FileId(0)) {
-        Ok(node) => ["apiVersion", "kind"].into_iter().zip(["portgen/", "Cluster"]).all(|(field, start)| {
-            matches!(node.get(field).map(|node| &node.value), Some(crate::source::Value::Str(text)) if text.starts_with(start))
-        }),
+    match compose(text, FileId(0)) {
+        // A base for others has no kind; a mistyped one must not drop a cluster.
+        Ok(node) => {
+            let version = node.get("apiVersion").map(|node| &node.value);
+            node.get("kind").is_some() && matches!(version, Some(Value::Str(text)) if text.starts_with("portgen/"))
+        }
         // It says that it is ours, so its faults are worth a report.
         Err(_) => true,
     }
@@ -132,6 +143,9 @@ fn is_spec(text: &str) -> bool {
 /// A base, by its path relative to the file that names it; never outside the tree.
 fn read_base(tree: &Utf8Path, from: &Utf8Path, path: &str) -> Result<Source, String> {
     let folder = from.parent().unwrap_or(Utf8Path::new(""));
+    if path.is_empty() {
+        return Err("the path is empty".to_owned());
+    }
     if Utf8Path::new(path).is_absolute() {
         return Err("the path is absolute".to_owned());
     }
@@ -150,7 +164,12 @@ fn read_base(tree: &Utf8Path, from: &Utf8Path, path: &str) -> Result<Source, Str
             if tree == "." { "the folder portgen runs in".to_owned() } else { format!("`{tree}`") }
         ));
     }
-    let text = disk::read_source(&shown).map_err(|error| error.to_string())?;
+    let text = disk::read_source(&shown).map_err(|error| match error {
+        DiskError::NotAFile { kind, .. } => format!("it is {kind}, not a file"),
+        DiskError::NotUtf8 { offset, .. } => format!("it is not UTF-8 text from byte {offset} on"),
+        DiskError::TooLarge { limit, .. } => format!("it is larger than {limit} bytes"),
+        other => other.to_string(),
+    })?;
     Ok(Source { path: shown.to_string(), text })
 }
 

@@ -42,6 +42,12 @@ impl fmt::Display for Family {
 pub struct Cidr(IpNet);
 
 impl Cidr {
+    /// The network of one address.
+    #[must_use]
+    pub fn host(address: IpAddr) -> Self {
+        Self(IpNet::from(address))
+    }
+
     /// The family of its addresses.
     #[must_use]
     pub fn family(self) -> Family {

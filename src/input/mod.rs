@@ -30,8 +30,8 @@ pub struct Input {
 pub fn parse(source: Source, loader: &mut Loader<'_>) -> Input {
     let mut files = Files::default();
     let mut findings = Vec::new();
-    let root = extends::compose_with_bases(source, &mut files, loader, &mut findings);
-    let spec = root.as_ref().and_then(|root| shape::read(root, &mut findings));
+    let mut root = extends::compose_with_bases(source, &mut files, loader, &mut findings);
+    let spec = root.as_mut().and_then(|root| shape::read(root, &files, &mut findings));
     Input { files, root, spec, findings }
 }
 

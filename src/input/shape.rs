@@ -10,46 +10,98 @@ use serde_json::Value;
 use super::rules;
 use super::schema::schema;
 use super::spec::Spec;
-use crate::finding::{Finding, Place, Route, Step, clause, listed, nearest, shown};
+use crate::finding::{Finding, Place, Route, Rule, Step, clause, listed, nearest, shown};
 use crate::grammar;
-use crate::source::{Node, Value as Yaml};
+use crate::source::{Files, Node, Value as Yaml};
+
+/// More faults than this are one fault.
+const MOST: usize = 100;
 
 /// Reads the tree as a spec. With faults, gives what is left of it once the faulty parts are set aside,
-/// so that the rules can speak of the rest in the same run.
-pub fn read(root: &Node, findings: &mut Vec<Finding>) -> Option<Spec> {
-    if !matches!(root.value, Yaml::Map(_)) {
-        findings.push(Finding::new(
-            &rules::WRONG_TYPE,
-            Place::Value(Route::default()),
-            format!("a spec is a map, this is {}", described(&root.to_json())),
-            "start with `apiVersion: portgen/v1alpha1`; `portgen init` writes a whole spec",
-        ));
+/// so that the rules can speak of the rest in the same run; keys read as others are renamed in the tree as well.
+pub fn read(root: &mut Node, files: &Files, findings: &mut Vec<Finding>) -> Option<Spec> {
+    if let Some(finding) = not_a_spec(root) {
+        findings.push(finding);
         return None;
     }
     let mut json = root.to_json();
     let refused = match Spec::deserialize(&json) {
-        Ok(spec) => return Some(spec),
-        Err(error) => error,
+        Ok(spec) if same_shape(&json, &serde_json::to_value(&spec).unwrap_or_default()) => return Some(spec),
+        Ok(_) => "a list or a map stands where another kind of value belongs".to_owned(),
+        Err(error) => error.to_string(),
     };
-    let faults = faults(&json);
+    let faults = faults(root, files, &json);
     if faults.is_empty() {
         findings.push(Finding::new(
             &rules::INVALID_VALUE,
             Place::Value(Route::default()),
-            shown(&refused.to_string()),
+            shown(&refused),
             "see `portgen schema` for what a spec may hold",
         ));
         return None;
     }
-    let whole = faults.iter().all(|fault| fault.repair.apply(&mut json));
+    let whole = faults.len() < MOST && faults.iter().all(|fault| fault.repair.apply(&mut json, root));
     findings.extend(faults.into_iter().map(|fault| fault.finding));
     if whole { Spec::deserialize(&json).ok() } else { None }
+}
+
+/// What is no spec at all gets one finding, not one for each field it lacks.
+fn not_a_spec(root: &Node) -> Option<Finding> {
+    let at = |route: Route, rule: &'static Rule, message: String, help: &str| {
+        Some(Finding::new(rule, Place::Value(route), message, help))
+    };
+    let Yaml::Map(entries) = &root.value else {
+        let help = "start with `apiVersion: portgen/v1alpha1`; `portgen init` writes a whole spec";
+        let message = format!("a spec is a map, this is {}", described(&root.to_json()));
+        return at(Route::default(), &rules::WRONG_TYPE, message, help);
+    };
+    if entries.is_empty() {
+        return at(
+            Route::default(),
+            &rules::MISSING_FIELD,
+            "the spec is empty".to_owned(),
+            "`portgen init` writes one to start from",
+        );
+    }
+    let text = |key: &str| match root.get(key).map(|node| &node.value) {
+        Some(Yaml::Str(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    let version = text("apiVersion").filter(|version| !version.starts_with("portgen"))?;
+    let message = format!(
+        "this is a `{}` of `{}`, not a spec of portgen",
+        shown(text("kind").unwrap_or("document")),
+        shown(version)
+    );
+    at(
+        Route::of(["apiVersion"]),
+        &rules::INVALID_VALUE,
+        message,
+        "a spec starts with `apiVersion: portgen/v1alpha1` and `kind: Cluster`",
+    )
+}
+
+/// Whether a value and what serde made of it have lists and maps in the same places: serde takes a list for a struct
+/// and a map for the name of a variant.
+fn same_shape(written: &Value, read: &Value) -> bool {
+    match (written, read) {
+        (Value::Object(written), Value::Object(read)) => {
+            written.iter().all(|(key, value)| read.get(key).is_none_or(|read| same_shape(value, read)))
+        }
+        (Value::Array(written), Value::Array(read)) => {
+            written.iter().zip(read).all(|(value, read)| same_shape(value, read))
+        }
+        (Value::Array(_) | Value::Object(_), _) | (_, Value::Array(_) | Value::Object(_)) => false,
+        _ => true,
+    }
 }
 
 /// A place where the spec does not fit, and how to go on without it.
 struct Fault {
     finding: Finding,
     repair: Repair,
+    /// The field that is not there, for a missing one.
+    missing: Option<Route>,
 }
 
 /// How the rest of a spec can still be looked at.
@@ -62,9 +114,15 @@ enum Repair {
 
 impl Repair {
     /// Changes the value; false when nothing sensible is left.
-    fn apply(&self, json: &mut Value) -> bool {
+    fn apply(&self, json: &mut Value, root: &mut Node) -> bool {
         match self {
             Self::Key { at, wrong, right } => {
+                if let Some(right) = right
+                    && let Some(Yaml::Map(entries)) = node_mut(root, at).map(|node| &mut node.value)
+                    && let Some(entry) = entries.iter_mut().find(|entry| entry.key == *wrong)
+                {
+                    entry.key.clone_from(right);
+                }
                 let Some(map) = at_mut(json, at).and_then(Value::as_object_mut) else { return true };
                 let Some(value) = map.remove(wrong) else { return true };
                 if let Some(right) = right
@@ -87,6 +145,16 @@ impl Repair {
     }
 }
 
+fn node_mut<'a>(root: &'a mut Node, route: &Route) -> Option<&'a mut Node> {
+    route.steps().iter().try_fold(root, |node, step| match (step, &mut node.value) {
+        (Step::Key(key), Yaml::Map(entries)) => {
+            entries.iter_mut().find(|entry| entry.key == *key).map(|entry| &mut entry.value)
+        }
+        (Step::Index(index), Yaml::Seq(items)) => items.get_mut(*index),
+        _ => None,
+    })
+}
+
 fn at_mut<'a>(json: &'a mut Value, route: &Route) -> Option<&'a mut Value> {
     route.steps().iter().try_fold(json, |value, step| match step {
         Step::Key(key) => value.get_mut(key),
@@ -101,8 +169,8 @@ fn at<'a>(json: &'a Value, route: &Route) -> Option<&'a Value> {
     })
 }
 
-/// Every fault the schema knows of, in the order of the spec's own fields.
-fn faults(json: &Value) -> Vec<Fault> {
+/// Every fault the schema knows of, up to [`MOST`].
+fn faults(root: &Node, files: &Files, json: &Value) -> Vec<Fault> {
     let schema = schema();
     let mut options = jsonschema::options().with_draft(Draft::Draft7).should_validate_formats(true);
     for format in grammar::FORMATS {
@@ -110,16 +178,36 @@ fn faults(json: &Value) -> Vec<Fault> {
     }
     // The schema is generated from our own types: a test compiles it.
     let Ok(validator) = options.build(&schema) else { return Vec::new() };
-    let teller = Teller { json, schema: &schema };
+    let teller = Teller { root, files, json, schema: &schema };
     let mut faults = Vec::new();
     for error in validator.iter_errors(json) {
         teller.tell(&error, &mut faults);
+        if faults.len() >= MOST {
+            break;
+        }
     }
+    teller.whole_floats(json, &Route::default(), &mut faults);
+    faults.truncate(MOST);
+    without_echoes(faults)
+}
+
+/// A mistyped required field is missing as well; saying so helps nobody.
+fn without_echoes(mut faults: Vec<Fault>) -> Vec<Fault> {
+    let meant: Vec<Route> = faults
+        .iter()
+        .filter_map(|fault| match &fault.repair {
+            Repair::Key { at, right: Some(right), .. } => Some(at.key(right)),
+            _ => None,
+        })
+        .collect();
+    faults.retain(|fault| fault.missing.as_ref().is_none_or(|route| !meant.contains(route)));
     faults
 }
 
 /// Turns the validator's errors into findings, with the spec and the schema at hand.
 struct Teller<'a> {
+    root: &'a Node,
+    files: &'a Files,
     json: &'a Value,
     schema: &'a Value,
 }
@@ -136,14 +224,18 @@ impl Teller<'_> {
                 let field = property.as_str().unwrap_or_default();
                 faults.push(self.missing_field(&route, field));
             }
-            ValidationErrorKind::OneOfNotValid { context } => self.tell_tagged(&route, context, faults),
-            ValidationErrorKind::AnyOf { context } => self.tell_alternatives(&route, instance, context, faults),
+            ValidationErrorKind::OneOfNotValid { context } => {
+                self.tell_tagged(&route, &self.branches_of(error), context, faults);
+            }
+            ValidationErrorKind::AnyOf { context } => {
+                self.tell_alternatives(&route, instance, &self.branches_of(error), context, faults);
+            }
             ValidationErrorKind::Type { kind } => {
                 let wanted = match kind {
                     TypeKind::Single(one) => vec![*one],
                     TypeKind::Multiple(set) => set.iter().collect(),
                 };
-                faults.push(wrong_type(route, instance, &wanted));
+                faults.push(self.wrong_type(route, instance, &wanted));
             }
             // The pattern is the grammar's shadow for editors: one of the two is enough.
             ValidationErrorKind::Pattern { .. } => {}
@@ -153,15 +245,17 @@ impl Teller<'_> {
                     faults.push(invalid(route, format!("`{}` is not {}", shown(text), refusal.wanted), refusal.help));
                 }
             }
-            ValidationErrorKind::Enum { options } => faults.push(not_an_option(route, instance, options)),
+            ValidationErrorKind::Enum { options } => faults.push(self.not_an_option(route, instance, options)),
             ValidationErrorKind::Constant { expected_value } => {
-                faults.push(not_an_option(route, instance, &Value::Array(vec![(**expected_value).clone()])));
+                faults.push(self.not_an_option(route, instance, &Value::Array(vec![(**expected_value).clone()])));
             }
             ValidationErrorKind::Minimum { limit } => {
-                faults.push(invalid(route, format!("{instance} is too small"), format!("the smallest is {limit}")));
+                let message = format!("`{}` is {instance}", shown(&last_key(&route)));
+                faults.push(invalid(route, message, format!("the smallest is {limit}")));
             }
             ValidationErrorKind::Maximum { limit } => {
-                faults.push(invalid(route, format!("{instance} is too large"), format!("the largest is {limit}")));
+                let message = format!("`{}` is {instance}", shown(&last_key(&route)));
+                faults.push(invalid(route, message, format!("the largest is {limit}")));
             }
             ValidationErrorKind::MinItems { .. } | ValidationErrorKind::MinProperties { .. } => {
                 let field = last_key(&route);
@@ -184,15 +278,20 @@ impl Teller<'_> {
     }
 
     /// A choice told apart by a tag: only the errors of the branch the tag names are worth reading.
-    fn tell_tagged(&self, route: &Route, context: &[Vec<ValidationError<'static>>], faults: &mut Vec<Fault>) {
-        let branches = self.branches(route);
+    fn tell_tagged(
+        &self,
+        route: &Route,
+        branches: &[&Value],
+        context: &[Vec<ValidationError<'static>>],
+        faults: &mut Vec<Fault>,
+    ) {
         let Some(instance) = at(self.json, route).filter(|value| value.is_object()) else {
             if let Some(value) = at(self.json, route) {
                 if branches.iter().all(|branch| branch.get("const").is_some()) {
                     let options = branches.iter().filter_map(|branch| branch.get("const")).cloned().collect();
-                    faults.push(not_an_option(route.clone(), value, &Value::Array(options)));
+                    faults.push(self.not_an_option(route.clone(), value, &Value::Array(options)));
                 } else {
-                    faults.push(wrong_type(route.clone(), value, &[JsonType::Object]));
+                    faults.push(self.wrong_type(route.clone(), value, &[JsonType::Object]));
                 }
             }
             return;
@@ -201,8 +300,21 @@ impl Teller<'_> {
         let names: Vec<&str> = branches.iter().filter_map(|branch| tag_value(branch, &tag)).collect();
         match instance.get(&tag) {
             None => {
+                let keys = instance.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+                if let Some(wrong) = nearest(&tag, keys) {
+                    let message = format!("unknown field `{}` in `{}`", shown(wrong), shown(&last_key(route)));
+                    let finding = Finding::new(
+                        &rules::UNKNOWN_FIELD,
+                        Place::Key(route.key(wrong)),
+                        message,
+                        format!("did you mean `{tag}`?"),
+                    );
+                    let repair = Repair::Key { at: route.clone(), wrong: wrong.to_owned(), right: Some(tag) };
+                    faults.push(Fault { finding, repair, missing: None });
+                    return;
+                }
                 let mut fault = self.missing_field(route, &tag);
-                fault.finding.help = format!("one of {}", listed(&names));
+                fault.finding.help = format!("add `{tag}`: one of {}", listed(&names));
                 faults.push(fault);
             }
             Some(value) => match value.as_str().and_then(|name| names.iter().position(|known| *known == name)) {
@@ -213,7 +325,7 @@ impl Teller<'_> {
                 }
                 None => {
                     let options = Value::Array(names.iter().map(|name| Value::from(*name)).collect());
-                    faults.push(not_an_option(route.key(&tag), value, &options));
+                    faults.push(self.not_an_option(route.key(&tag), value, &options));
                 }
             },
         }
@@ -224,10 +336,10 @@ impl Teller<'_> {
         &self,
         route: &Route,
         instance: &Value,
+        branches: &[&Value],
         context: &[Vec<ValidationError<'static>>],
         faults: &mut Vec<Fault>,
     ) {
-        let branches = self.branches(route);
         let mine = branches.iter().position(|branch| self.accepts_type(branch, instance));
         if let Some(branch) = mine {
             for error in context.get(branch).into_iter().flatten() {
@@ -236,7 +348,7 @@ impl Teller<'_> {
             return;
         }
         let wanted: Vec<JsonType> = branches.iter().flat_map(|branch| self.types(branch)).collect();
-        faults.push(wrong_type(route.clone(), instance, &wanted));
+        faults.push(self.wrong_type(route.clone(), instance, &wanted));
     }
 
     fn unknown_field(&self, route: &Route, key: &str) -> Fault {
@@ -261,18 +373,29 @@ impl Teller<'_> {
                 format!("`{}` is not {wanted}", shown(key)),
                 help,
             );
-            return Fault { finding, repair: Repair::Gateway(here) };
+            return Fault { finding, repair: Repair::Gateway(here), missing: None };
         }
         let siblings = at(self.json, route).and_then(Value::as_object);
-        let near =
-            nearest(key, known.iter().copied()).filter(|near| siblings.is_none_or(|map| !map.contains_key(*near)));
-        let elsewhere = self.branch_with(route, key);
-        let help = match (near, &elsewhere) {
-            (_, Some((tag, name))) => format!("`{key}` belongs to `{tag}: {name}`"),
-            (Some(near), None) => format!("did you mean `{near}`?"),
-            (None, None) => format!("known here: {}", listed(&known)),
+        let written = |field: &str| siblings.is_some_and(|map| map.contains_key(field));
+        // A field that has to be there and is not is the likeliest to have been meant.
+        let required = object.and_then(|schema| schema.get("required")).and_then(Value::as_array).into_iter().flatten();
+        let missing = required.filter_map(Value::as_str).filter(|field| !written(field));
+        let prefix =
+            |field: &&str| field.len() > 3 && key.len() > 3 && (field.starts_with(key) || key.starts_with(*field));
+        let near = missing
+            .clone()
+            .find(prefix)
+            .or_else(|| nearest(key, missing))
+            .or_else(|| nearest(key, known.iter().copied()));
+        let elsewhere = self.branches_with(route, key);
+        let help = match near {
+            _ if !elsewhere.is_empty() => format!("`{}` belongs to {}", shown(key), elsewhere.join(" and ")),
+            Some(near) if written(near) => format!("`{near}` is written here already: take one of them out"),
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", listed(&known)),
         };
-        let near = if elsewhere.is_some() { None } else { near };
+        let near = near.filter(|near| !written(near));
+        let near = if elsewhere.is_empty() { near } else { None };
         let message = match last_key(route).as_str() {
             "" => format!("unknown field `{}`", shown(key)),
             parent => format!("unknown field `{}` in `{}`", shown(key), shown(parent)),
@@ -280,6 +403,7 @@ impl Teller<'_> {
         Fault {
             finding: Finding::new(&rules::UNKNOWN_FIELD, Place::Key(here), message, help),
             repair: Repair::Key { at: route.clone(), wrong: key.to_owned(), right: near.map(str::to_owned) },
+            missing: None,
         }
     }
 
@@ -288,31 +412,89 @@ impl Teller<'_> {
             "" => format!("`{field}` is missing"),
             parent => format!("`{}` has no `{field}`", shown(parent)),
         };
-        let description = self
-            .object_schema(route)
-            .and_then(|schema| schema.pointer(&format!("/properties/{field}")))
-            .and_then(|schema| schema.get("description").or_else(|| self.followed(schema)?.get("description")))
-            .and_then(Value::as_str)
-            .map_or(String::new(), |text| format!(": {}", clause(text)));
+        let schema = self.object_schema(route).and_then(|schema| schema.pointer(&format!("/properties/{field}")));
+        let options: Vec<&str> = schema.map(|schema| self.options(schema)).unwrap_or_default();
+        let description =
+            schema.and_then(|schema| schema.get("description").or_else(|| self.followed(schema)?.get("description")));
+        let help = match (options.as_slice(), description.and_then(Value::as_str)) {
+            ([only], _) => format!("write `{field}: {only}`"),
+            ([_, ..], _) => format!("add `{field}`: one of {}", listed(&options)),
+            ([], Some(text)) => format!("add `{field}`: {}", clause(text)),
+            ([], None) => format!("add `{field}`"),
+        };
         Fault {
-            finding: Finding::new(
-                &rules::MISSING_FIELD,
-                Place::Key(route.clone()),
-                message,
-                format!("add `{field}`{description}"),
-            ),
+            finding: Finding::new(&rules::MISSING_FIELD, Place::Key(route.clone()), message, help),
             repair: Repair::Gateway(route.clone()),
+            missing: Some(route.key(field)),
         }
     }
 
-    /// Another branch of the same choice that has this field: its tag and the tag's value.
-    fn branch_with(&self, route: &Route, key: &str) -> Option<(String, String)> {
-        self.branches(route).into_iter().find_map(|branch| {
+    /// The words a value may be, when it is one of a few.
+    fn options<'s>(&'s self, schema: &'s Value) -> Vec<&'s str> {
+        let Some(schema) = self.followed(schema) else { return Vec::new() };
+        if let Some(only) = schema.get("const").and_then(Value::as_str) {
+            return vec![only];
+        }
+        if let Some(options) = schema.get("enum").and_then(Value::as_array) {
+            return options.iter().filter_map(Value::as_str).collect();
+        }
+        let branches = self.alternatives(schema);
+        if branches.iter().any(|branch| branch.get("properties").is_some()) {
+            Vec::new()
+        } else {
+            branches.into_iter().flat_map(|branch| self.options(branch)).collect()
+        }
+    }
+
+    /// The other branches of the same choice that have this field, by tag.
+    fn branches_with(&self, route: &Route, key: &str) -> Vec<String> {
+        let has = |branch: &Value| {
             branch.get("properties")?.get(key)?;
             let tag = tag_of(branch)?;
             let name = tag_value(branch, &tag)?.to_owned();
-            (at(self.json, route)?.get(&tag)?.as_str()? != name).then_some((tag, name))
-        })
+            (at(self.json, route)?.get(&tag)?.as_str()? != name).then(|| format!("`{tag}: {name}`"))
+        };
+        let schema = self.schema_at(route).and_then(|schema| self.followed(schema));
+        schema.map(|schema| self.alternatives(schema)).into_iter().flatten().filter_map(has).collect()
+    }
+
+    /// The branches of the choice that an error speaks of, in the order of its context.
+    fn branches_of<'s>(&'s self, error: &ValidationError<'_>) -> Vec<&'s Value> {
+        let list = self.schema.pointer(error.schema_path().as_str()).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(|branch| self.followed(branch)).collect()
+    }
+
+    /// JSON Schema takes `3.0` for a whole number, serde does not.
+    fn whole_floats(&self, json: &Value, route: &Route, faults: &mut Vec<Fault>) {
+        match json {
+            Value::Object(map) => map.iter().for_each(|(key, value)| self.whole_floats(value, &route.key(key), faults)),
+            Value::Array(items) => {
+                items
+                    .iter()
+                    .enumerate()
+                    .for_each(|(index, value)| self.whole_floats(value, &route.index(index), faults));
+            }
+            Value::Number(number) if number.is_f64() => {
+                let whole = self.schema_at(route).is_some_and(|schema| self.types(schema).contains(&JsonType::Integer));
+                let said = faults.iter().any(|fault| fault.finding.place == Place::Value(route.clone()));
+                if let (true, false, Some(value)) = (whole, said, number.as_f64()) {
+                    let message = format!("`{}` wants a whole number, this is {number}", shown(&last_key(route)));
+                    faults.push(invalid(route.clone(), message, format!("write `{value:.0}`")));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The text of a value as it was written.
+    fn written(&self, route: &Route) -> Option<&str> {
+        let node = route.steps().iter().try_fold(self.root, |node, step| match (step, &node.value) {
+            (Step::Key(key), _) => node.get(key),
+            (Step::Index(index), Yaml::Seq(items)) => items.get(*index),
+            _ => None,
+        })?;
+        let text = &self.files.get(node.span.file).text;
+        text.get(node.span.start as usize..node.span.end as usize)
     }
 
     fn followed<'s>(&'s self, schema: &'s Value) -> Option<&'s Value> {
@@ -344,14 +526,6 @@ impl Teller<'_> {
             };
         }
         Some(schema)
-    }
-
-    /// The branches of the choice at a route; empty where there is none.
-    fn branches(&self, route: &Route) -> Vec<&Value> {
-        self.schema_at(route)
-            .and_then(|schema| self.followed(schema))
-            .map(|schema| self.alternatives(schema))
-            .unwrap_or_default()
     }
 
     fn alternatives<'s>(&'s self, schema: &'s Value) -> Vec<&'s Value> {
@@ -390,6 +564,89 @@ impl Teller<'_> {
         }
     }
 
+    fn not_an_option(&self, route: Route, instance: &Value, options: &Value) -> Fault {
+        let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let text = instance.as_str().map_or_else(|| self.written(&route).unwrap_or_default().to_owned(), str::to_owned);
+        // `debian-11` is no slip for `debian-12`.
+        let letters = |text: &str| text.chars().filter(|c| !c.is_ascii_digit()).collect::<String>();
+        let near = nearest(&text, names.iter().copied()).filter(|near| letters(near) != letters(&text));
+        let help = match near {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if names.len() == 1 => format!("write `{}`", names[0]),
+            None => format!("one of {}", listed(&names)),
+        };
+        let what = if instance.is_object() || instance.is_array() {
+            described(instance)
+        } else {
+            format!("`{}`", shown(&text))
+        };
+        let message = format!("{what} is not a value of `{}`", shown(&last_key(&route)));
+        invalid(route, message, help)
+    }
+
+    fn wrong_type(&self, route: Route, instance: &Value, wanted: &[JsonType]) -> Fault {
+        let mut names: Vec<&str> =
+            wanted.iter().filter(|kind| **kind != JsonType::Null).map(|kind| type_name(*kind)).collect();
+        names.dedup();
+        let wants = |kind: JsonType| wanted.contains(&kind);
+        let written = self.written(&route).unwrap_or_default();
+        let options = self.schema_at(&route).map(|schema| self.options(schema)).unwrap_or_default();
+        let help = match instance {
+            _ if !options.is_empty() => format!("one of {}", listed(&options)),
+            Value::Number(_) | Value::Bool(_) if wants(JsonType::String) => {
+                format!("put it in quotes: `\"{}\"`", shown(written))
+            }
+            Value::String(text) if wants(JsonType::Boolean) => match text.to_ascii_lowercase().as_str() {
+                "yes" | "on" | "y" => "write `true`: YAML 1.2 knows no other spelling".to_owned(),
+                "no" | "off" | "n" => "write `false`: YAML 1.2 knows no other spelling".to_owned(),
+                "true" | "false" => format!("take the quotes away: `{text}`"),
+                _ => "write `true` or `false`".to_owned(),
+            },
+            Value::String(text) if wants(JsonType::Integer) && text.parse::<u32>().is_ok() => {
+                format!("take the quotes away: `{text}`")
+            }
+            Value::Null => "write a value, or take it out".to_owned(),
+            other if wants(JsonType::Array) && !other.is_object() && !other.is_array() => {
+                format!("write a list: `[{}]`", shown(&plain(other)))
+            }
+            Value::Array(_) if wants(JsonType::Object) => "write `name: value` lines, without `-`".to_owned(),
+            _ => match self.example(&route, instance) {
+                Some(example) => format!("write `{example}`"),
+                None => format!("write {}", names.join(" or ")),
+            },
+        };
+        let subject = match route.steps().last() {
+            None => "the spec".to_owned(),
+            Some(Step::Index(index)) => format!("item {} of `{}`", index + 1, shown(&last_key(&route))),
+            Some(Step::Key(key)) => format!("`{}`", shown(key)),
+        };
+        let message = format!("{subject} wants {}, this is {}", names.join(" or "), described(instance));
+        Fault {
+            finding: Finding::new(&rules::WRONG_TYPE, Place::Value(route.clone()), message, help),
+            repair: Repair::Gateway(route),
+            missing: None,
+        }
+    }
+
+    /// A scalar put where the one field it was likely meant for would take it: `{port: 80}`.
+    fn example(&self, route: &Route, instance: &Value) -> Option<String> {
+        let schema = self.schema_at(route).and_then(|schema| self.followed(schema))?;
+        let branches = self.alternatives(schema);
+        let object = if branches.is_empty() {
+            schema
+        } else {
+            branches.into_iter().find(|branch| branch.get("properties").is_some())?
+        };
+        let properties = object.get("properties")?.as_object()?;
+        let first = match tag_of(object) {
+            Some(tag) => tag,
+            None => object.get("required")?.as_array()?.first()?.as_str()?.to_owned(),
+        };
+        let fits = tag_of(object).is_some() || self.accepts_type(properties.get(&first)?, instance);
+        (fits && !instance.is_object() && !instance.is_array())
+            .then(|| format!("{{{first}: {}}}", shown(&plain(instance))))
+    }
+
     fn accepts_type(&self, schema: &Value, value: &Value) -> bool {
         self.types(schema).into_iter().any(|wanted| is_of(value, wanted))
     }
@@ -421,53 +678,7 @@ fn invalid(route: Route, message: String, help: String) -> Fault {
     Fault {
         finding: Finding::new(&rules::INVALID_VALUE, Place::Value(route.clone()), message, help),
         repair: Repair::Gateway(route),
-    }
-}
-
-fn not_an_option(route: Route, instance: &Value, options: &Value) -> Fault {
-    let names: Vec<&str> = options.as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-    let Some(text) = instance.as_str() else {
-        return wrong_type(route, instance, &[JsonType::String]);
-    };
-    let help = match nearest(text, names.iter().copied()) {
-        Some(near) => format!("did you mean `{near}`?"),
-        None if names.len() == 1 => format!("write `{}`", names[0]),
-        None => format!("one of {}", listed(&names)),
-    };
-    let field = last_key(&route);
-    invalid(route, format!("`{}` is not a value of `{field}`", shown(text)), help)
-}
-
-fn wrong_type(route: Route, instance: &Value, wanted: &[JsonType]) -> Fault {
-    let mut names: Vec<&str> =
-        wanted.iter().filter(|kind| **kind != JsonType::Null).map(|kind| type_name(*kind)).collect();
-    names.dedup();
-    let wants = |kind: JsonType| wanted.contains(&kind);
-    let help = match instance {
-        Value::Number(_) | Value::Bool(_) if wants(JsonType::String) => {
-            "put it in quotes: YAML reads it as a number or a boolean, and `1.30` would become 1.3".to_owned()
-        }
-        Value::String(text) if wants(JsonType::Boolean) => match text.to_ascii_lowercase().as_str() {
-            "yes" | "on" | "y" => "write `true`: YAML 1.2 knows no other spelling".to_owned(),
-            "no" | "off" | "n" => "write `false`: YAML 1.2 knows no other spelling".to_owned(),
-            "true" | "false" => format!("take the quotes away: `{text}`"),
-            _ => "write `true` or `false`".to_owned(),
-        },
-        Value::String(text) if wants(JsonType::Integer) && text.parse::<u32>().is_ok() => {
-            format!("take the quotes away: `{text}`")
-        }
-        Value::Null => "write a value, or take the field out".to_owned(),
-        other if wants(JsonType::Array) && !other.is_object() && !other.is_array() => {
-            format!("write a list: `[{}]`", shown(&plain(other)))
-        }
-        _ => format!("write {}", names.join(" or ")),
-    };
-    let field = last_key(&route);
-    let subject = if field.is_empty() { "the spec".to_owned() } else { format!("`{}`", shown(&field)) };
-    let message = format!("{subject} wants {}, this is {}", names.join(" or "), described(instance));
-    Fault {
-        finding: Finding::new(&rules::WRONG_TYPE, Place::Value(route.clone()), message, help),
-        repair: Repair::Gateway(route),
+        missing: None,
     }
 }
 

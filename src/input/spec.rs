@@ -62,6 +62,10 @@ bounded!(
     Count, u32, 1, 10_000, "a number from 1 to 10000"
 );
 bounded!(
+    /// Any 32-bit number: a user, a group, a preference.
+    Id, u32, 0, 4_294_967_295, "a number from 0 to 4294967295"
+);
+bounded!(
     /// A share of a hundred.
     Percent, u8, 1, 100, "a number from 1 to 100"
 );
@@ -676,7 +680,7 @@ pub struct Bgp {
     pub communities: Vec<Community>,
     /// LOCAL_PREF, for sessions inside one autonomous system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub local_pref: Option<u32>,
+    pub local_pref: Option<Id>,
 }
 
 /// A router that the announcing nodes hold a session with.
@@ -704,10 +708,10 @@ pub struct BgpPeer {
 pub struct Security {
     /// The user the containers run as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_as_user: Option<u32>,
+    pub run_as_user: Option<Id>,
     /// The group the containers run as.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub run_as_group: Option<u32>,
+    pub run_as_group: Option<Id>,
     /// Whether the containers' root file system is read-only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_only_root_filesystem: Option<bool>,

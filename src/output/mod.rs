@@ -86,9 +86,11 @@ pub fn effect(path: &camino::Utf8Path) -> &'static str {
         Some("cilium") => "helm upgrade of Cilium; its agents restart",
         Some("kube-proxy") => "kube-proxy restarts; its rules stay meanwhile",
         Some("nodes") => match ending {
-            "nft" | "v4" | "v6" => "reload of portgen.service; open TCP connections stay",
+            "nft" | "v4" | "v6" => {
+                "reload of portgen.service; connections of a changed or removed port break, all others stay"
+            }
             "conf" => "sysctl -p; takes effect for sockets bound from then on",
-            _ => "daemon-reload and restart of the unit",
+            _ => "daemon-reload; a removed unit is disabled first, as the tree's README does it",
         },
         _ => "nothing",
     }

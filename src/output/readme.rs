@@ -3,12 +3,13 @@
 use serde_json::{Value, json};
 
 use super::{Fault, metallb, node, templates};
+use crate::chart::When;
 use crate::finding::{Finding, Place};
 use crate::grammar::{DnsLabel, Family};
 use crate::plan::node::{NodePlan, Way};
 use crate::plan::{
-    Bind, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas, ServiceType, Strategy,
-    TrafficPolicy, protocol_word,
+    Bind, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas, ServiceType, Slot,
+    Strategy, TrafficPolicy, protocol_word,
 };
 use crate::report::cell;
 
@@ -129,8 +130,12 @@ fn picture(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     let node_ports =
         comma(gateway.ports.values().filter_map(|port| port.node_port).collect::<std::collections::BTreeSet<_>>());
     let pod = format!("pod[\"{} pod<br>listens on {targets}\"]", gateway.name);
-    let guarded = !gateway.allow_from().is_empty() || gateway.limits().is_some();
-    let guard = if guarded { "<br>sources and limits checked" } else { "" };
+    let guard = match (!gateway.allow_from().is_empty(), gateway.limits().is_some()) {
+        (true, true) => "<br>sources and limits checked",
+        (true, false) => "<br>sources checked",
+        (false, true) => "<br>limits checked",
+        (false, false) => "",
+    };
     let node = format!("{}{guard}", pools_and_interfaces(plan, gateway));
     match &gateway.strategy {
         Strategy::NodePortRedirect { mechanism, .. } => {
@@ -239,8 +244,22 @@ fn story(gateway: &Gateway) -> Vec<String> {
     if let Replicas::Scaled { .. } = gateway.replicas {
         story.push("The autoscaler reads CPU utilization from the cluster's metrics API: install metrics-server if nothing serves it.".to_owned());
     }
-    story.extend(gateway.chart.profile.notes.iter().cloned());
+    story.extend(notes(gateway));
     story.iter().map(|line| cell(line)).collect()
+}
+
+/// The chart's own notes, as far as they concern this gateway.
+fn notes(gateway: &Gateway) -> impl Iterator<Item = String> + '_ {
+    let concerns = move |when: &When| match when {
+        When::HostNetwork => gateway.needs.host_network,
+        When::Http3 => gateway.ports.values().any(|port| port.slot == Slot::Http3),
+        When::Udp => gateway.ports.values().any(|port| port.slot == Slot::Stream),
+        When::Scaled => matches!(gateway.replicas, Replicas::Scaled { .. }),
+        When::ValueUnset(path) => gateway.value(path).is_none(),
+    };
+    let profile = &gateway.chart.profile;
+    let notes = profile.notes.iter().filter(move |note| note.when.as_ref().is_none_or(concerns));
+    notes.map(|note| note.text.replace("<release>", gateway.release.as_str()))
 }
 
 fn ports(gateway: &Gateway) -> impl Iterator<Item = Value> + '_ {
@@ -256,14 +275,31 @@ fn ports(gateway: &Gateway) -> impl Iterator<Item = Value> + '_ {
     })
 }
 
-/// The command that carries a pool's files to one node and runs something there.
-fn on_node(pool: &DnsLabel, then: &str) -> [String; 2] {
-    [
+/// The commands that carry a pool's files to one node, take away what an earlier tree left there, and then run more.
+fn on_node(plan: &Plan, pool: &DnsLabel, node: &NodePlan, then: &[String]) -> Vec<String> {
+    let files = node::files(plan, pool, node).unwrap_or_default();
+    let kept: Vec<&str> = files.iter().filter_map(|(path, _)| path.strip_prefix("etc/")).collect();
+    let mut lines = vec![
         "NODE=node.example.net".to_owned(),
-        format!(
-            "(cd nodes/{pool} && find etc -type f | tar -cf - -T -) | ssh root@\"$NODE\" 'tar -C / --no-same-owner -xf - && {then}'"
-        ),
-    ]
+        format!("(cd nodes/{pool} && find etc -type f | tar -cf - -T -) | ssh root@\"$NODE\" '"),
+        "  set -e".to_owned(),
+        "  tar -C / --no-same-owner -xf -".to_owned(),
+        "  cd /etc".to_owned(),
+        "  # What an earlier tree left here goes, with what it loaded.".to_owned(),
+        "  for file in portgen/* systemd/system/portgen* sysctl.d/90-portgen.conf; do".to_owned(),
+        format!("    case \" {} \" in *\" $file \"*) continue ;; esac", kept.join(" ")),
+        "    test -e \"$file\" || continue".to_owned(),
+        format!("    systemctl stop {} || true", node::UNIT),
+        "    case $file in".to_owned(),
+        "      systemd/*) systemctl disable --now \"${file##*/}\" || true ;;".to_owned(),
+        "      sysctl.d/*) sysctl -q -w net.ipv4.ip_unprivileged_port_start=1024 ;;".to_owned(),
+        "    esac".to_owned(),
+        "    rm -f \"$file\"".to_owned(),
+        "  done".to_owned(),
+    ];
+    lines.extend(then.iter().map(|line| format!("  {line}")));
+    lines.push("'".to_owned());
+    lines
 }
 
 /// The units an operator enables on a node.
@@ -282,10 +318,13 @@ fn units(node: &NodePlan) -> Vec<String> {
 fn apply(plan: &Plan) -> Vec<Value> {
     let mut steps =
         vec![step("The namespaces and what stands in them:", ["kubectl apply --server-side -k manifests".to_owned()])];
-    if plan.cluster.data_plane.cilium().is_some() {
+    if let Some(version) = plan.cluster.data_plane.cilium() {
         steps.push(step(
-            "What gateways need of Cilium, beside your own values:",
-            ["helm upgrade cilium cilium --repo https://helm.cilium.io -n kube-system --reuse-values -f cilium/values.yaml".to_owned()],
+            "What gateways need of Cilium, beside your own values. CILIUM is the version that is installed; nothing to do if it has these values already:",
+            [
+                format!("CILIUM={version}.0"),
+                "helm upgrade cilium cilium --repo https://helm.cilium.io --version \"$CILIUM\" -n kube-system --reuse-values -f cilium/values.yaml".to_owned(),
+            ],
         ));
     }
     if super::cluster::kube_proxy(plan).is_some() {
@@ -307,6 +346,12 @@ fn apply(plan: &Plan) -> Vec<Value> {
             ["kubectl apply --server-side -k metallb".to_owned()],
         ));
     }
+    // A process in the node's network namespace may need the node's setting to start, and is open as soon as it has.
+    let first = |pool: &DnsLabel| {
+        plan.gateways.values().any(|gateway| gateway.needs.host_network && gateway.pools.contains(pool))
+    };
+    let (before, after): (Vec<_>, Vec<_>) = plan.nodes.iter().partition(|(pool, _)| first(pool));
+    steps.extend(before.into_iter().map(|(pool, node)| node_step(plan, pool, node, "before its gateways")));
     for gateway in plan.gateways.values() {
         let profile = &gateway.chart.profile;
         steps.push(step(
@@ -322,26 +367,33 @@ fn apply(plan: &Plan) -> Vec<Value> {
             )],
         ));
     }
-    for (pool, node) in &plan.nodes {
-        let units = units(node);
-        let mut commands = vec!["systemctl daemon-reload".to_owned()];
-        if node.unprivileged_port_start.is_some() {
-            commands.push("sysctl -q -p /etc/sysctl.d/90-portgen.conf".to_owned());
-        }
-        if !units.is_empty() {
-            commands.push(format!("systemctl enable --now {}", units.join(" ")));
-        }
-        if node.needs_nft() || node.needs_iptables() {
-            commands.push(format!("systemctl reload {}", node::UNIT));
-        }
-        let mut step = step(
-            format!("Each node of pool {pool}, once a pod of its gateways is ready:"),
-            on_node(pool, &commands.join(" && ")),
-        );
-        step["notes"] = json!(node_notes(plan, pool, node));
-        steps.push(step);
-    }
+    steps.extend(
+        after.into_iter().map(|(pool, node)| node_step(plan, pool, node, "once a pod of its gateways is ready")),
+    );
     steps
+}
+
+fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, when: &str) -> Value {
+    let mut commands = vec!["systemctl daemon-reload".to_owned()];
+    if node.unprivileged_port_start.is_some() {
+        commands.push("sysctl -q -p /etc/sysctl.d/90-portgen.conf".to_owned());
+    }
+    if node.needs_nft() || node.needs_iptables() {
+        commands.push(format!("systemctl enable --now {}", node::UNIT));
+        commands.push(format!("systemctl reload {}", node::UNIT));
+    }
+    for door in node.doors.iter().filter(|door| matches!(door.way, Way::Proxy { .. })) {
+        let name = node::proxy_name(door);
+        let sockets: Vec<String> =
+            node::sockets(node, door).into_iter().map(|(suffix, _)| format!("{name}{suffix}.socket")).collect();
+        let sockets = sockets.join(" ");
+        commands.push(format!("systemctl enable -q {sockets}"));
+        commands.push(format!("systemctl stop {name}.service"));
+        commands.push(format!("systemctl restart {sockets}"));
+    }
+    let mut step = step(format!("Each node of pool {pool}, {when}:"), on_node(plan, pool, node, &commands));
+    step["notes"] = json!(node_notes(plan, pool, node));
+    step
 }
 
 fn node_notes(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
@@ -360,12 +412,15 @@ fn node_notes(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
         notes.push(format!("The node needs `{command} {}` if it does not have them.", packages.join(" ")));
     }
     if node.needs_nft() || node.needs_iptables() {
-        notes.push(format!("Reloading is without a gap. Whatever runs `nft flush ruleset` removes these rules too; `systemctl reload {}` brings them back.", node::UNIT));
+        notes.push(format!("A reload is without a gap: only connections of a port that changed or went break. Whatever runs `nft flush ruleset` removes these rules too; `systemctl reload {}` brings them back.", node::UNIT));
     }
     if node.needs_iptables() {
         notes.push(
             "A reload starts the count of open connections anew; connections that are open stay open.".to_owned(),
         );
+    }
+    if node.needs_proxy() {
+        notes.push("Connections through the proxy break when its sockets are restarted.".to_owned());
     }
     if plan.cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Nftables) && node.needs_nft() {
         notes.push("kube-proxy has a table of its own; neither touches the other's.".to_owned());
@@ -387,28 +442,33 @@ fn verify(plan: &Plan) -> Vec<Value> {
         steps.push(step(format!("Gateway {} is up:", gateway.name), commands));
     }
     for gateway in plan.gateways.values() {
+        let mut commands = Vec::new();
         let host = match &gateway.strategy {
             Strategy::MetalLb { load_balancer_ips, .. } if !load_balancer_ips.is_empty() => {
                 url_host(&load_balancer_ips[0].to_string())
             }
+            Strategy::MetalLb { .. } => {
+                let path = "{.status.loadBalancer.ingress[0].ip}";
+                commands.push(format!(
+                    "IP=$(kubectl -n {} get service {} -o jsonpath='{path}')",
+                    gateway.namespace, gateway.service.name
+                ));
+                "$IP".to_owned()
+            }
             _ => "node.example.net".to_owned(),
         };
-        let commands: Vec<String> = gateway
-            .ports
-            .values()
-            .filter(|port| port.slot != crate::plan::Slot::Stream)
-            .map(|port| match port.slot {
-                crate::plan::Slot::Https => {
-                    format!("curl -sk --max-time 5 -o /dev/null -w '%{{http_code}}\\n' https://{host}:{}/", port.port)
-                }
-                crate::plan::Slot::Http3 => format!(
-                    "curl -sk --max-time 5 --http3-only -o /dev/null -w '%{{http_code}}\\n' https://{host}:{}/",
-                    port.port
-                ),
-                _ => format!("curl -s --max-time 5 -o /dev/null -w '%{{http_code}}\\n' http://{host}:{}/", port.port),
-            })
-            .collect();
-        if !commands.is_empty() {
+        let requests = gateway.ports.values().filter(|port| port.slot != Slot::Stream).map(|port| match port.slot {
+            Slot::Https => {
+                format!("curl -sk --max-time 5 -o /dev/null -w '%{{http_code}}\\n' https://{host}:{}/", port.port)
+            }
+            Slot::Http3 => format!(
+                "curl -sk --max-time 5 --http3-only -o /dev/null -w '%{{http_code}}\\n' https://{host}:{}/",
+                port.port
+            ),
+            _ => format!("curl -s --max-time 5 -o /dev/null -w '%{{http_code}}\\n' http://{host}:{}/", port.port),
+        });
+        commands.extend(requests);
+        if commands.iter().any(|command| command.starts_with("curl")) {
             steps.push(step(
                 format!("Clients reach {}: a status code is an answer; `000` is none (refused at once: nothing listens; after five seconds: dropped on the way):", gateway.name),
                 commands,
@@ -463,10 +523,14 @@ fn remove(plan: &Plan) -> Vec<Value> {
         ));
     }
     for gateway in plan.gateways.values() {
-        steps.push(step(
-            format!("Gateway {}:", gateway.name),
-            [format!("helm uninstall {} -n {}", gateway.release, gateway.namespace)],
-        ));
+        let mut commands = vec![format!("helm uninstall {} -n {}", gateway.release, gateway.namespace)];
+        if gateway.service.owner == Owner::Portgen {
+            commands.push(format!("kubectl delete -f manifests/service-{}.yaml", gateway.service.name));
+        }
+        if let Strategy::MetalLb { .. } = gateway.strategy {
+            commands.push(format!("kubectl delete -f metallb/{}.yaml", gateway.name));
+        }
+        steps.push(step(format!("Gateway {}:", gateway.name), commands));
     }
     steps
 }

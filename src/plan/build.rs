@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{Door, NodePlan, Way};
 use super::{
-    Accepted, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Owner, Plan, PodSecurity, Pool,
-    PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy, strategy,
+    Accepted, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, Owner, Plan, PodSecurity,
+    Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy, strategy,
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
@@ -29,7 +29,8 @@ pub fn build(spec: &Spec, charts: &Charts) -> Plan {
         gateways.insert(name.clone(), context.gateway(name, written, route, &mut node_ports, &mut dangling));
     }
     let nodes = nodes(&cluster, &pools, &gateways);
-    Plan { name: spec.metadata.name.clone(), cluster, pools, gateways, nodes, dangling }
+    let charts = charts.names().map(str::to_owned).collect();
+    Plan { name: spec.metadata.name.clone(), cluster, pools, gateways, nodes, dangling, charts }
 }
 
 fn cluster(written: &spec::Cluster) -> Cluster {
@@ -80,12 +81,7 @@ fn chart<'a>(
     };
     let chart = charts.get(name.as_str());
     if chart.is_none() {
-        dangling.push(Dangling {
-            route,
-            what: "chart",
-            name: name.to_string(),
-            known: charts.names().map(str::to_owned).collect(),
-        });
+        dangling.push(Dangling { route, what: Named::Chart, name: name.to_string() });
     }
     chart
 }
@@ -133,7 +129,7 @@ impl Context<'_> {
         }
         let needs = strategy::needs(&strategy, name);
         let mut ports = self.ports(written, &route, &strategy);
-        let owner = self.service_owner(&ports);
+        let owner = self.service_owner(&ports, &needs);
         if needs.service_type == ServiceType::NodePort {
             assign_node_ports(&mut ports, owner, node_ports);
         }
@@ -149,6 +145,7 @@ impl Context<'_> {
         let security = written.security.clone().unwrap_or_default();
         Gateway {
             name: name.clone(),
+            idle_limits: idle_limits(&written.exposure, &route),
             route,
             chart: self.chart.clone(),
             chart_version,
@@ -163,11 +160,12 @@ impl Context<'_> {
                     Owner::Chart => profile.service(release.as_str()),
                     Owner::Portgen => format!("{name}-edge"),
                 },
-                dual_stack: self.cluster.families.len() == 2,
+                dual_stack: self.cluster.families.len() == 2
+                    && (owner == Owner::Portgen || profile.express.ip_families),
             },
             security: Security {
-                run_as_user: security.run_as_user.unwrap_or(profile.security.run_as_user),
-                run_as_group: security.run_as_group.unwrap_or(profile.security.run_as_group),
+                run_as_user: security.run_as_user.map_or(profile.security.run_as_user, spec::Id::get),
+                run_as_group: security.run_as_group.map_or(profile.security.run_as_group, spec::Id::get),
                 read_only_root_filesystem: security
                     .read_only_root_filesystem
                     .unwrap_or(profile.security.read_only_root_filesystem),
@@ -180,7 +178,6 @@ impl Context<'_> {
                 .iter()
                 .map(|accept| Accepted { rule: accept.rule.to_string(), reason: accept.reason.to_string() })
                 .collect(),
-            limits_without_rate: burst_alone(&written.exposure),
         }
     }
 
@@ -189,16 +186,8 @@ impl Context<'_> {
         for (position, name) in names.iter().enumerate() {
             if self.pools.contains_key(name) {
                 known.push(name.clone());
-            } else if !dangling
-                .iter()
-                .any(|other| other.name == name.as_str() && other.what == "node pool" && other.route == *route)
-            {
-                dangling.push(Dangling {
-                    route: route.index(position),
-                    what: "node pool",
-                    name: name.to_string(),
-                    known: self.pools.keys().map(ToString::to_string).collect(),
-                });
+            } else {
+                dangling.push(Dangling { route: route.index(position), what: Named::NodePool, name: name.to_string() });
             }
         }
         known
@@ -238,7 +227,11 @@ impl Context<'_> {
         number.and_then(Port::new).unwrap_or(port)
     }
 
-    fn service_owner(&self, ports: &BTreeMap<PortName, PortPlan>) -> Owner {
+    fn service_owner(&self, ports: &BTreeMap<PortName, PortPlan>, needs: &Needs) -> Owner {
+        // Clients of a process on the node never use its Service.
+        if needs.service_type == ServiceType::ClusterIp {
+            return Owner::Chart;
+        }
         let express = &self.chart.profile.express;
         let udp = ports.values().any(|port| port.protocol == Protocol::UDP);
         let says_families = self.cluster.families.len() < 2 || express.ip_families;
@@ -263,13 +256,17 @@ fn assign_node_ports(ports: &mut BTreeMap<PortName, PortPlan>, owner: Owner, nod
     }
 }
 
-fn burst_alone(exposure: &spec::Exposure) -> bool {
-    match exposure {
-        spec::Exposure::NodePortRedirect { limits: Some(limits), .. }
-        | spec::Exposure::HostNetwork { limits: Some(limits), .. } => {
-            limits.burst.is_some() && limits.new_connections_per_second.is_none()
-        }
-        _ => false,
+fn idle_limits(exposure: &spec::Exposure, route: &Route) -> Option<Route> {
+    let (spec::Exposure::NodePortRedirect { limits: Some(limits), .. }
+    | spec::Exposure::HostNetwork { limits: Some(limits), .. }) = exposure
+    else {
+        return None;
+    };
+    let here = route.key("exposure").key("limits");
+    match (limits.new_connections_per_second, limits.burst, limits.connections_per_source) {
+        (None, Some(_), _) => Some(here.key("burst")),
+        (None, None, None) => Some(here),
+        _ => None,
     }
 }
 
@@ -314,7 +311,10 @@ fn nodes(
                 });
             }
         }
+        // IPVS puts the address of every Service on a dummy interface of every node: only named ones are a node's own.
+        let ipvs = cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs);
         let plan = NodePlan {
+            own_addresses: if ipvs { pool.addresses.clone() } else { Vec::new() },
             families: cluster.families.clone(),
             interfaces: pool.interfaces.clone(),
             doors,

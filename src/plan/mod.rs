@@ -38,6 +38,8 @@ pub struct Plan {
     pub nodes: BTreeMap<DnsLabel, NodePlan>,
     /// Names that name nothing.
     pub dangling: Vec<Dangling>,
+    /// The charts there are.
+    pub charts: Vec<String>,
 }
 
 /// A name that names nothing.
@@ -45,12 +47,19 @@ pub struct Plan {
 pub struct Dangling {
     /// Where it was written.
     pub route: Route,
-    /// What it should name: `node pool`.
-    pub what: &'static str,
+    /// What it should name.
+    pub what: Named,
     /// The name.
     pub name: String,
-    /// The names there are.
-    pub known: Vec<String>,
+}
+
+/// What a name in a spec can name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Named {
+    /// A chart profile.
+    Chart,
+    /// A node pool of the same spec.
+    NodePool,
 }
 
 /// Facts about a cluster.
@@ -148,7 +157,14 @@ impl Pool {
     /// How many nodes it has; `None` when the spec does not say.
     #[must_use]
     pub fn nodes(&self) -> Option<u32> {
-        self.count.or_else(|| u32::try_from(self.addresses.len()).ok().filter(|&count| count > 0))
+        self.count.or_else(|| Some(self.addressed()).filter(|&count| count > 0))
+    }
+
+    /// How many nodes its addresses speak of: a dual-stack node has one of each family.
+    #[must_use]
+    pub fn addressed(&self) -> u32 {
+        let of = |v4: bool| self.addresses.iter().filter(|address| address.0.is_ipv4() == v4).count();
+        u32::try_from(of(true).max(of(false))).unwrap_or(u32::MAX)
     }
 }
 
@@ -185,8 +201,8 @@ pub struct Gateway {
     pub values: serde_json::Map<String, serde_json::Value>,
     /// Findings taken on purpose.
     pub accept: Vec<Accepted>,
-    /// A burst that belongs to no rate.
-    pub limits_without_rate: bool,
+    /// The first field of `limits` that limits nothing: a burst without a rate, or `limits` itself.
+    pub idle_limits: Option<Route>,
 }
 
 impl Gateway {
@@ -194,6 +210,14 @@ impl Gateway {
     #[must_use]
     pub fn nodes(&self, plan: &Plan) -> Option<u32> {
         self.pools.iter().map(|pool| plan.pools[pool].nodes()).sum()
+    }
+
+    /// What `values` of the spec say at a dotted path.
+    #[must_use]
+    pub fn value(&self, path: &str) -> Option<&serde_json::Value> {
+        let mut keys = path.split('.');
+        let first = self.values.get(keys.next()?)?;
+        keys.try_fold(first, |value, key| value.get(key))
     }
 
     /// The field of the exposure with this name.

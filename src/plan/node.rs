@@ -2,12 +2,14 @@
 
 use super::Limits;
 use crate::finding::Route;
-use crate::grammar::{Cidr, DnsLabel, Family, InterfaceName, Port, PortName};
+use crate::grammar::{Address, Cidr, DnsLabel, Family, InterfaceName, Port, PortName};
 use crate::plan::Protocol;
 
 /// What the nodes of a pool must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodePlan {
+    /// The nodes' own addresses, where "local" says too much; empty where it says enough.
+    pub own_addresses: Vec<Address>,
     /// The families clients use, in Kubernetes' order.
     pub families: Vec<Family>,
     /// The interfaces clients come in by; all when empty.
@@ -73,6 +75,7 @@ impl Door {
         match self.way {
             Way::Rewrite { node_port, .. } => vec![node_port],
             Way::Redirect { to } => vec![self.port, to],
+            Way::Proxy { node_port, direct: true } => vec![self.port, node_port],
             Way::Proxy { .. } | Way::Open => vec![self.port],
         }
     }

@@ -56,10 +56,11 @@ struct Summary {
     warnings: usize,
     notes: usize,
     accepted: usize,
+    omitted: usize,
 }
 
 pub fn write(sink: &mut dyn io::Write, reports: &[Report<'_>]) -> io::Result<()> {
-    let tally = Tally::of(reports.iter().flat_map(|report| report.findings));
+    let tally = Tally::of(reports);
     let document = Document {
         version: 1,
         portgen: env!("CARGO_PKG_VERSION"),
@@ -69,6 +70,7 @@ pub fn write(sink: &mut dyn io::Write, reports: &[Report<'_>]) -> io::Result<()>
             warnings: tally.warnings,
             notes: tally.notes,
             accepted: tally.accepted,
+            omitted: tally.omitted,
         },
     };
     serde_json::to_writer_pretty(&mut *sink, &document)?;

@@ -64,10 +64,16 @@ impl<'a> Origin<'a> {
     /// Where a place stands.
     #[must_use]
     pub fn place(self, place: &Place) -> Location<'a> {
+        self.span(self.span_of(place))
+    }
+
+    /// The bytes of a place.
+    #[must_use]
+    pub fn span_of(self, place: &Place) -> Span {
         match place {
-            Place::Bytes(span) => self.span(*span),
-            Place::Value(route) => self.span(self.route(route, false)),
-            Place::Key(route) => self.span(self.route(route, true)),
+            Place::Bytes(span) => *span,
+            Place::Value(route) => self.route(route, false),
+            Place::Key(route) => self.route(route, true),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io;
 use super::{Report, Tally, located};
 
 pub fn write(sink: &mut dyn io::Write, reports: &[Report<'_>]) -> io::Result<()> {
-    writeln!(sink, "**portgen: {}**", Tally::of(reports.iter().flat_map(|report| report.findings)))?;
+    writeln!(sink, "**portgen: {}**", Tally::of(reports))?;
     let mut first = true;
     for located in located(reports) {
         if first {

@@ -37,6 +37,8 @@ pub struct Report<'a> {
     pub origin: Origin<'a>,
     /// What was found, most important first.
     pub findings: &'a [Finding],
+    /// How many more findings there are than are told.
+    pub omitted: usize,
 }
 
 /// How many findings there are of each weight.
@@ -50,13 +52,16 @@ pub struct Tally {
     pub notes: usize,
     /// What was taken on purpose.
     pub accepted: usize,
+    /// What is not told.
+    pub omitted: usize,
 }
 
 impl Tally {
     /// Counts the findings of several specs.
-    pub fn of<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> Self {
-        let mut tally = Self::default();
-        for finding in findings {
+    #[must_use]
+    pub fn of(reports: &[Report<'_>]) -> Self {
+        let mut tally = Self { omitted: reports.iter().map(|report| report.omitted).sum(), ..Self::default() };
+        for finding in reports.iter().flat_map(|report| report.findings) {
             match finding.severity() {
                 _ if finding.accepted.is_some() => tally.accepted += 1,
                 Severity::Error => tally.errors += 1,
@@ -83,6 +88,9 @@ impl std::fmt::Display for Tally {
         }
         if self.accepted > 0 {
             parts.push(format!("{} accepted", self.accepted));
+        }
+        if self.omitted > 0 {
+            parts.push(format!("{} more left out", self.omitted));
         }
         if parts.is_empty() { f.write_str("no findings") } else { f.write_str(&parts.join(", ")) }
     }

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
+use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::{Located, Location, Report, Tally, located};
 use crate::finding::Severity;
@@ -12,8 +12,7 @@ pub fn write(sink: &mut dyn io::Write, reports: &[Report<'_>], styled: bool) -> 
     for located in located(reports) {
         writeln!(sink, "{}\n", frame(&renderer, &located))?;
     }
-    let tally = Tally::of(reports.iter().flat_map(|report| report.findings));
-    writeln!(sink, "{tally}")
+    writeln!(sink, "{}", Tally::of(reports))
 }
 
 fn frame(renderer: &Renderer, located: &Located<'_>) -> String {
@@ -24,13 +23,18 @@ fn frame(renderer: &Renderer, located: &Located<'_>) -> String {
         Severity::Note if finding.accepted.is_some() => Level::NOTE.with_name("accepted"),
         Severity::Note => Level::NOTE,
     };
-    // A window keeps a frame small however long the line or the file is.
-    let mut snippets = vec![snippet(&located.location, AnnotationKind::Primary, &finding.label)];
-    for (location, label) in &located.also {
-        snippets.push(snippet(location, AnnotationKind::Context, label));
+    let primary = (&located.location, AnnotationKind::Primary, finding.label.as_str());
+    let also = located.also.iter().map(|(location, label)| (location, AnnotationKind::Context, *label));
+    let mut windows: Vec<Window<'_>> = Vec::new();
+    for place in std::iter::once(primary).chain(also) {
+        match windows.iter_mut().find(|window| window.takes(place.0)) {
+            Some(window) => window.places.push(place),
+            None => windows.push(Window { places: vec![place] }),
+        }
     }
-    let mut group =
-        Group::with_title(level.primary_title(finding.message.as_str()).id(finding.rule.name)).elements(snippets);
+    let snippets = windows.into_iter().map(Window::snippet);
+    let title = level.primary_title(finding.message.as_str()).id(finding.rule.name);
+    let mut group = Group::with_title(title).elements(snippets);
     if let Some(reason) = &finding.accepted {
         group = group.element(Level::NOTE.message(format!("accepted: {reason}")));
     }
@@ -40,35 +44,38 @@ fn frame(renderer: &Renderer, located: &Located<'_>) -> String {
     renderer.render(&[group])
 }
 
-/// The lines around a location: a frame never needs the rest of the file.
-fn snippet<'a>(
-    location: &Location<'a>,
-    kind: AnnotationKind,
-    label: &'a str,
-) -> Snippet<'a, annotate_snippets::Annotation<'a>> {
-    let first = location.text[..location.start].rfind('\n').map_or(0, |at| at + 1);
-    let last = location.text[location.end..].find('\n').map_or(location.text.len(), |at| location.end + at);
-    let lines = location.text[first..last].trim_end_matches('\r');
-    let (start, end) = (location.start - first, (location.end - first).min(lines.len()));
-    let (lines, start, end) = shortened(lines, start.min(end), end);
-    let annotation = kind.span(start..end);
-    let annotation = if label.is_empty() { annotation } else { annotation.label(label) };
-    Snippet::source(lines).line_start(location.line).path(location.path).annotation(annotation)
+/// Places that are shown together: in one file, near enough for one frame.
+struct Window<'a> {
+    places: Vec<(&'a Location<'a>, AnnotationKind, &'a str)>,
 }
 
-/// At most 400 bytes around the underlined ones: a line of a megabyte is nobody's to read.
-fn shortened(lines: &str, start: usize, end: usize) -> (&str, usize, usize) {
-    const MOST: usize = 400;
-    if lines.len() <= MOST {
-        return (lines, start, end);
+impl<'a> Window<'a> {
+    /// The first byte of the first line and one past the last line's last: a frame never needs the rest of the file.
+    fn lines(&self) -> (usize, usize) {
+        let text = self.places[0].0.text;
+        let first = self.places.iter().map(|(place, ..)| place.start).min().unwrap_or_default();
+        let last = self.places.iter().map(|(place, ..)| place.end).max().unwrap_or_default();
+        let first = text[..first].rfind('\n').map_or(0, |at| at + 1);
+        let last = text[last..].find('\n').map_or(text.len(), |at| last + at);
+        (first, last)
     }
-    let floor = |mut at: usize| {
-        while !lines.is_char_boundary(at) {
-            at -= 1;
-        }
-        at
-    };
-    let from = floor(start.saturating_sub(100));
-    let to = floor((from + MOST).min(lines.len()));
-    (&lines[from..to], start - from, floor(end.min(to)) - from)
+
+    fn takes(&self, location: &Location<'_>) -> bool {
+        const NEAR: usize = 8 << 10;
+        let here = self.places[0].0;
+        here.path == location.path && here.text == location.text && here.start.abs_diff(location.start) < NEAR
+    }
+
+    fn snippet(self) -> Snippet<'a, Annotation<'a>> {
+        let (first, last) = self.lines();
+        let here = self.places[0].0;
+        let lines = here.text[first..last].trim_end_matches('\r');
+        let start_line = self.places.iter().map(|(place, ..)| place.line).min().unwrap_or(1);
+        let annotations = self.places.into_iter().map(|(place, kind, label)| {
+            let bound = |at: usize| (at - first).min(lines.len());
+            let annotation = kind.span(bound(place.start)..bound(place.end));
+            if label.is_empty() { annotation } else { annotation.label(label) }
+        });
+        Snippet::source(lines).line_start(start_line).path(here.path).annotations(annotations)
+    }
 }

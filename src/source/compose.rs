@@ -14,9 +14,9 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, StructureS
 use super::{Entry, Fault, FileId, Node, Span, Value};
 
 /// The most text one file may hold; spans could address far more, memory would not.
-const MAX_TEXT: usize = 4 * 1024 * 1024;
+const MAX_TEXT: usize = 1024 * 1024;
 /// The most nodes, with long texts counted as several, once aliases are expanded.
-const MAX_WEIGHT: usize = 250_000;
+const MAX_WEIGHT: usize = 10_000;
 /// Bytes of text that weigh as much as one node.
 const BYTES_PER_WEIGHT: usize = 64;
 /// How deep collections may nest; bounds every recursion over a finished tree.
@@ -878,14 +878,15 @@ impl<'t> Composer<'t> {
                 ("a second `:` cannot stand here", Some("quote the text that holds it, or start a new line"))
             }
             ErrorKind::UnexpectedCharacter { character } => {
-                return (
-                    format!("`{}` cannot start a value", shown(character.encode_utf8(&mut [0; 4]))),
-                    Some("quote the value"),
-                );
+                let what = match character {
+                    '`' => "a backtick".to_owned(),
+                    other => format!("`{}`", shown(other.encode_utf8(&mut [0; 4]))),
+                };
+                return (format!("{what} cannot start a value"), Some("quote the value"));
             }
             ErrorKind::SimpleKeyExpected => (
-                "this line has no `:` after its key",
-                Some("write `key: value`, or indent it if it belongs to the line before"),
+                "this line has no `: ` after its key",
+                Some("write `key: value`, with a space behind the `:`; or indent it if it belongs to the line before"),
             ),
             ErrorKind::InvalidSimpleKey => {
                 ("this key is too long or spans several lines", Some("keep a key and its `:` on one line"))

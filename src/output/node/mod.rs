@@ -72,7 +72,11 @@ pub fn files(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Result<Vec<NodeFi
         for (suffix, socket) in sockets(node, door) {
             unit(&format!("{name}{suffix}.socket"), "Listens where clients connect.", &socket)?;
         }
-        unit(&format!("{name}.service"), "Carries connections to the node port.", &proxy_unit(door, node_port.get()))?;
+        unit(
+            &format!("{name}.service"),
+            "Carries connections to the node port.",
+            &proxy_unit(node, door, node_port.get()),
+        )?;
     }
     if let Some(port) = node.unprivileged_port_start {
         let text = format!(
@@ -132,12 +136,16 @@ fn loader_unit(plan: &Plan, pool: &DnsLabel, nft: bool, limits: &[Family]) -> Un
             vec![
                 ("Description", format!("Gateway ports of cluster {}, pool {pool}", plan.name)),
                 ("Documentation", "man:nft(8) man:iptables-restore(8)".to_owned()),
+                // With the default dependencies it would start after basic.target, and so close a cycle with
+                // whatever needs the network before sysinit.target, such as cloud-init.
+                ("DefaultDependencies", "no".to_owned()),
+                ("Conflicts", "shutdown.target".to_owned()),
                 ("Wants", "network-pre.target".to_owned()),
-                ("Before", "network-pre.target kubelet.service".to_owned()),
+                ("Before", "network-pre.target kubelet.service shutdown.target".to_owned()),
                 // Whatever flushes the ruleset when it starts must have done so before.
                 (
                     "After",
-                    "nftables.service iptables.service ip6tables.service netfilter-persistent.service ufw.service firewalld.service"
+                    "local-fs.target systemd-modules-load.service nftables.service iptables.service ip6tables.service netfilter-persistent.service ufw.service firewalld.service"
                         .to_owned(),
                 ),
                 // Reloading those flushes the ruleset, ours with it.
@@ -171,7 +179,14 @@ pub fn sockets(node: &NodePlan, door: &Door) -> Vec<(String, Unit)> {
         settings.push(("Backlog", "4096".to_owned()));
         settings.push(("Service", format!("{}.service", proxy_name(door))));
         Unit::new([
-            ("Unit", vec![("Description", format!("Port {} of gateway {}", door.port, door.gateway))]),
+            (
+                "Unit",
+                vec![
+                    ("Description", format!("Port {} of gateway {}", door.port, door.gateway)),
+                    // Its guard first.
+                    ("After", UNIT.to_owned()),
+                ],
+            ),
             ("Socket", settings),
             ("Install", vec![("WantedBy", "sockets.target".to_owned())]),
         ])
@@ -184,14 +199,20 @@ pub fn sockets(node: &NodePlan, door: &Door) -> Vec<(String, Unit)> {
     node.interfaces.iter().enumerate().map(named).collect()
 }
 
-fn proxy_unit(door: &Door, node_port: u16) -> Unit {
+fn proxy_unit(node: &NodePlan, door: &Door, node_port: u16) -> Unit {
     let yes = || "yes".to_owned();
+    let listeners: Vec<String> =
+        sockets(node, door).into_iter().map(|(suffix, _)| format!("{}{suffix}.socket", proxy_name(door))).collect();
+    let listeners = listeners.join(" ");
     Unit::new([
         (
             "Unit",
             vec![
                 ("Description", format!("Port {} of gateway {} to node port {node_port}", door.port, door.gateway)),
                 ("Documentation", "man:systemd-socket-proxyd(8)".to_owned()),
+                // It holds the listening sockets, so it goes when they do.
+                ("Requires", listeners.clone()),
+                ("After", listeners),
             ],
         ),
         (

@@ -92,6 +92,8 @@ pub enum Match {
     SourceIn(Cidr),
     /// Its destination is in this network.
     DestinationIn(Cidr),
+    /// Its destination, of this family, is in none of these.
+    DestinationNotIn(Family, Vec<Cidr>),
     /// Its destination port.
     DestinationPort(Protocol, Port),
     /// Its source port.
@@ -246,6 +248,9 @@ impl fmt::Display for Match {
             }
             Self::SourceIn(cidr) => write!(f, "{} saddr {cidr}", ip(cidr.family())),
             Self::DestinationIn(cidr) => write!(f, "{} daddr {cidr}", ip(cidr.family())),
+            Self::DestinationNotIn(family, cidrs) => {
+                write!(f, "{} daddr != {}", ip(*family), set(cidrs.iter().map(ToString::to_string)))
+            }
             Self::DestinationPort(protocol, port) => write!(f, "{} dport {port}", word(*protocol)),
             Self::SourcePort(protocol, port) => write!(f, "{} sport {port}", word(*protocol)),
             Self::Icmp(error) => f.write_str(error.words()),
@@ -477,6 +482,10 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
         if rest.words(&format!("{keyword} saddr !=")).is_some() {
             let cidrs = rest.set(|word| word.parse::<Cidr>().ok().filter(of_family))?;
             return Some(Match::SourceNotIn(family, cidrs));
+        }
+        if rest.words(&format!("{keyword} daddr !=")).is_some() {
+            let cidrs = rest.set(|word| word.parse::<Cidr>().ok().filter(of_family))?;
+            return Some(Match::DestinationNotIn(family, cidrs));
         }
         if rest.words(&format!("{keyword} saddr")).is_some() {
             return Some(Match::SourceIn(rest.value().filter(of_family)?));

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::iptables::{self, Limit, Restore};
 use super::nft::{Bits, Chain, ChainKind, Hook, IcmpError, Match, Rule, Ruleset, Statement};
-use crate::grammar::{Family, InterfaceName, Port};
+use crate::grammar::{Cidr, Family, InterfaceName, Port};
 use crate::plan::Protocol;
 use crate::plan::node::{Door, NodePlan, Way};
 
@@ -81,6 +81,7 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
         Rule::new([Match::InterfaceIs(loopback())], [Statement::Return]),
         Rule::new([Match::DestinationNotLocal], [Statement::Return]),
     ];
+    rules.extend(not_our_own(node));
     // On every interface: errors find their connection, and what must be shut is shut.
     for rewrite in rewrites {
         rules.extend(errors_in(node, rewrite));
@@ -123,6 +124,27 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
         rules.clear();
     }
     Chain { name: "prerouting", kind: ChainKind::Filter, hook: Hook::Prerouting, priority: BEFORE_EVERYTHING, rules }
+}
+
+/// Leaves packets alone that are for another Service: IPVS makes every Service's address local to every node.
+fn not_our_own(node: &NodePlan) -> Vec<Rule> {
+    if node.own_addresses.is_empty() {
+        return Vec::new();
+    }
+    [Family::IPv4, Family::IPv6]
+        .into_iter()
+        .map(|family| {
+            let mut own: Vec<Cidr> = node
+                .own_addresses
+                .iter()
+                .filter(|own| Family::of(own.0) == family)
+                .map(|own| Cidr::host(own.0))
+                .collect();
+            own.sort_unstable();
+            let other = if own.is_empty() { Match::Family(family) } else { Match::DestinationNotIn(family, own) };
+            Rule::new([other], [Statement::Return])
+        })
+        .collect()
 }
 
 /// Leaves packets alone that came in by none of the interfaces: one match each, for a set of names is newer than some nft.
@@ -179,13 +201,14 @@ fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     Chain { name: "postrouting", kind: ChainKind::Filter, hook: Hook::Postrouting, priority: AFTER_EVERYTHING, rules }
 }
 
-fn loopback_networks() -> [crate::grammar::Cidr; 2] {
+fn loopback_networks() -> [Cidr; 2] {
     ["127.0.0.0/8", "::1/128"].map(|text| text.parse().expect("both are networks"))
 }
 
 /// The node's own connections to its own addresses, except 127.0.0.1 and ::1: kube-proxy does not serve those alike.
 fn output(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
+    rules.extend(not_our_own(node));
     rules.extend(loopback_networks().map(|net| Rule::new([Match::DestinationIn(net)], [Statement::Return])));
     let mut shut = BTreeSet::new();
     for rewrite in rewrites.iter().filter(|rewrite| !rewrite.direct) {
@@ -306,10 +329,12 @@ fn errors_out(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
 /// hostNetwork: a redirect to a process that listens on this very node.
 fn redirect_chains(node: &NodePlan, redirects: &[(&Door, Port)]) -> [Chain; 2] {
     let mut prerouting = vec![Rule::new([Match::DestinationNotLocal], [Statement::Return])];
+    prerouting.extend(not_our_own(node));
     if !node.interfaces.is_empty() {
         prerouting.push(elsewhere(node));
     }
     let mut output = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
+    output.extend(not_our_own(node));
     if let Some(family) = absent_family(node) {
         let foreign = Rule::new([Match::Family(family)], [Statement::Return]);
         prerouting.push(foreign.clone());

@@ -23,7 +23,17 @@ pub struct Section {
 const KNOWN: &[(&str, &[&str])] = &[
     (
         "Unit",
-        &["Description", "Documentation", "Wants", "Requires", "Before", "After", "PartOf", "ReloadPropagatedFrom"],
+        &[
+            "Description",
+            "Documentation",
+            "DefaultDependencies",
+            "Conflicts",
+            "Wants",
+            "Requires",
+            "Before",
+            "After",
+            "ReloadPropagatedFrom",
+        ],
     ),
     (
         "Service",

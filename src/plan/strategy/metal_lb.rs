@@ -48,7 +48,7 @@ fn resolve_bgp(bgp: &spec::Bgp) -> Bgp {
         local_asn: bgp.local_asn.get(),
         peers: bgp.peers.0.iter().map(|(name, written)| (name.clone(), peer(written))).collect(),
         communities: bgp.communities.clone(),
-        local_pref: bgp.local_pref,
+        local_pref: bgp.local_pref.map(spec::Id::get),
     }
 }
 
