@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 8] = [
 const ARROWS: &[(&str, &[&str])] = &[
     ("artifact", &[]),
     ("chart", &["source"]),
-    ("check", &["chart", "finding", "grammar", "plan"]),
+    ("check", &["chart", "finding", "grammar", "input", "plan"]),
     ("cli", &["chart", "report"]),
     (
         "commands",
@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("grammar", &[]),
     ("input", &["finding", "grammar", "source"]),
     ("main", &["cli", "commands"]),
-    ("output", &["artifact", "finding", "grammar", "plan", "report", "source"]),
+    ("output", &["artifact", "chart", "finding", "grammar", "plan", "report", "source"]),
     ("plan", &["chart", "finding", "grammar", "input"]),
     ("report", &["finding", "source"]),
     ("source", &["grammar"]),

@@ -49,6 +49,10 @@ fn the_refused_example_shows_why() {
 
 #[test]
 fn a_tree_does_not_depend_on_where_it_is_rendered() {
+    if std::env::var_os("PORTGEN_UPDATE").is_some() {
+        // The committed trees are being rewritten beside this test.
+        return;
+    }
     for example in EXAMPLES {
         let spec = root().join("examples").join(example).join("portgen.yaml");
         let scratch = tempfile::tempdir().unwrap();
@@ -59,7 +63,10 @@ fn a_tree_does_not_depend_on_where_it_is_rendered() {
         let read = |folder: &std::path::Path| -> Vec<(String, String)> {
             common::files(folder).into_iter().map(|(path, file)| (path, fs::read_to_string(file).unwrap())).collect()
         };
-        assert_eq!(read(&committed), read(&here), "{example}");
+        for (committed, here) in read(&committed).iter().zip(read(&here).iter()) {
+            assert!(committed == here, "{example}: {} differs", here.0);
+        }
+        assert_eq!(read(&committed).len(), read(&here).len(), "{example}");
     }
 }
 

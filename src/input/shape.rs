@@ -15,7 +15,7 @@ use crate::grammar;
 use crate::source::{Files, Node, Value as Yaml};
 
 /// More faults than this are one fault.
-const MOST: usize = 100;
+const MOST: usize = 1000;
 
 /// Reads the tree as a spec. With faults, gives what is left of it once the faulty parts are set aside,
 /// so that the rules can speak of the rest in the same run; keys read as others are renamed in the tree as well.
@@ -41,7 +41,7 @@ pub fn read(root: &mut Node, files: &Files, findings: &mut Vec<Finding>) -> Opti
         return None;
     }
     let whole = faults.len() < MOST && faults.iter().all(|fault| fault.repair.apply(&mut json, root));
-    findings.extend(faults.into_iter().map(|fault| fault.finding));
+    findings.extend(faults.into_iter().map(Fault::finding));
     if whole { Spec::deserialize(&json).ok() } else { None }
 }
 
@@ -102,6 +102,16 @@ struct Fault {
     repair: Repair,
     /// The field that is not there, for a missing one.
     missing: Option<Route>,
+}
+
+impl Fault {
+    /// The finding, at the key's place in the tree: a key that was read as another one bears that name there.
+    fn finding(self) -> Finding {
+        match self.repair {
+            Repair::Key { at, right: Some(right), .. } => Finding { place: Place::Key(at.key(right)), ..self.finding },
+            _ => self.finding,
+        }
+    }
 }
 
 /// How the rest of a spec can still be looked at.
