@@ -64,7 +64,10 @@ fn main() {
         fresh.as_secs_f64() * 1e3,
         fresh.as_secs_f64() / base.as_secs_f64()
     );
-    println!("binary: {:.2} MB", fs::metadata(portgen).expect("the program").len() as f64 / 1e6);
+    println!(
+        "binary: {:.2} MB",
+        u32::try_from(fs::metadata(portgen).expect("the program").len()).map_or(f64::INFINITY, f64::from) / 1e6
+    );
     stages(scratch.path());
 }
 
@@ -146,7 +149,7 @@ fn stages(folder: &Path) {
     timed("check: every rule", || drop(black_box(check::inspect(&planned))));
     timed("output: plan to files, read back", || drop(black_box(output::render(&planned, &findings))));
     timed("disk: compare with the tree", || {
-        drop(black_box(disk::plan_tree(&rendered, &tree, env!("CARGO_PKG_VERSION"))))
+        drop(black_box(disk::plan_tree(&rendered, &tree, env!("CARGO_PKG_VERSION"))));
     });
 }
 

@@ -472,7 +472,9 @@ fn many_faults_are_told_in_one_run() {
         fs::write(folder.path().join("portgen.yaml"), text).unwrap();
         let outcome = check(folder.path(), &["portgen.yaml"], SECOND, Stdio::null());
         wrong.extend(outcome.pass_or_complaint());
-        for says in [says, "\n100 errors, 400 more left out\n"].into_iter().filter(|says| !outcome.stdout.contains(*says)) {
+        for says in
+            [says, "\n100 errors, 400 more left out\n"].into_iter().filter(|says| !outcome.stdout.contains(*says))
+        {
             wrong.push(format!("it does not say {says:?}, but\n{}", start(&outcome.text())));
         }
     });

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::fmt::Write as _;
+
 use common::{golden, root};
 
 #[test]
@@ -47,7 +49,7 @@ fn every_field_is_described() {
         }
         match schema {
             serde_json::Value::Object(map) => {
-                map.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value, missing))
+                map.iter().for_each(|(key, value)| walk(&format!("{path}/{key}"), value, missing));
             }
             serde_json::Value::Array(items) => items.iter().for_each(|value| walk(path, value, missing)),
             _ => {}
@@ -162,11 +164,12 @@ fn fields(root: &serde_json::Value, schema: &serde_json::Value, path: &str, text
             let described = property.get("description").or_else(|| followed(root, property).get("description"));
             let meaning = described.and_then(serde_json::Value::as_str).unwrap_or_default();
             let required = if required.contains(&name.as_str()) { " **Required.**" } else { "" };
-            text.push_str(&format!(
-                "| `{field}` | {} | {}{required} |\n",
+            let _ = writeln!(
+                text,
+                "| `{field}` | {} | {}{required} |",
                 value(root, property).replace('|', "\\|"),
                 meaning.replace('|', "\\|")
-            ));
+            );
             below(root, property, &field, text);
         }
     }

@@ -15,7 +15,7 @@ use crate::report::{self, Format, Location, Origin, Report};
 struct Changes<'a> {
     cluster: String,
     origin: Origin<'a>,
-    changes: Vec<Change>,
+    files: Vec<Change>,
 }
 
 pub fn run(arguments: &cli::Diff, streams: &mut Streams<'_>) -> Result<u8, Failure> {
@@ -34,14 +34,14 @@ pub fn run(arguments: &cli::Diff, streams: &mut Streams<'_>) -> Result<u8, Failu
         all.push(Changes {
             cluster: plan.name.to_string(),
             origin: spec.origin(),
-            changes: compare::compare(&committed, &rendered),
+            files: compare::compare(&committed, &rendered),
         });
     }
     match arguments.format {
         DiffFormat::Text => text(&all, &arguments.against, streams)?,
         DiffFormat::Json => json(&all, &arguments.against, streams)?,
     }
-    Ok(u8::from(all.iter().any(|cluster| !cluster.changes.is_empty())))
+    Ok(u8::from(all.iter().any(|cluster| !cluster.files.is_empty())))
 }
 
 /// The files portgen owns in the tree that is compared with, and those it would take over.
@@ -78,7 +78,7 @@ fn text(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
     };
     let out = &mut streams.out;
     for cluster in all {
-        let changes = &cluster.changes;
+        let changes = &cluster.files;
         let name = &cluster.cluster;
         if changes.is_empty() {
             writeln!(out, "{name}: no changes against {against}")?;
@@ -146,7 +146,7 @@ fn json(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
         .iter()
         .map(|cluster| {
             let changes: Vec<_> = cluster
-                .changes
+                .files
                 .iter()
                 .map(|change| {
                     let cause = cause(cluster, change).map(

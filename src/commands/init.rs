@@ -20,24 +20,23 @@ pub fn run(arguments: &cli::Init, streams: &mut Streams<'_>) -> Result<u8, Failu
         None => questions
             .text("The cluster's name", "cluster-1", |text| text.parse::<DnsLabel>().map_err(|refusal| refusal.help))?,
     };
-    let chart = match &arguments.chart {
-        Some(chart) => chart.clone(),
-        None => {
-            let known = Charts::BUILT_IN;
-            questions.text(&format!("The gateway's chart ({})", known.join(", ")), "kong", |text| {
-                known.contains(&text).then(|| text.to_owned()).ok_or_else(|| format!("one of {}", known.join(", ")))
-            })?
-        }
+    let chart = if let Some(chart) = &arguments.chart {
+        chart.clone()
+    } else {
+        let known = Charts::BUILT_IN;
+        questions.text(&format!("The gateway's chart ({})", known.join(", ")), "kong", |text| {
+            known.contains(&text).then(|| text.to_owned()).ok_or_else(|| format!("one of {}", known.join(", ")))
+        })?
     };
     let data_plane = match arguments.data_plane {
         Some(data_plane) => data_plane,
-        None => questions.choice("What turns a Service into packets", InitDataPlane::Iptables)?,
+        None => questions.choice("What turns a Service into packets", &InitDataPlane::Iptables)?,
     };
     let usual =
         if data_plane == InitDataPlane::Cilium { InitStrategy::HostNetwork } else { InitStrategy::NodePortRedirect };
     let strategy = match arguments.strategy {
         Some(strategy) => strategy,
-        None => questions.choice("How clients reach the gateway", usual)?,
+        None => questions.choice("How clients reach the gateway", &usual)?,
     };
     if strategy == InitStrategy::NodePortRedirect && data_plane == InitDataPlane::Cilium {
         return Err(Failure::Usage(
@@ -47,8 +46,8 @@ pub fn run(arguments: &cli::Init, streams: &mut Streams<'_>) -> Result<u8, Failu
     let text = output::starter(&json!({
         "name": name,
         "chart": chart,
-        "dataPlane": value_name(data_plane),
-        "strategy": value_name(strategy),
+        "dataPlane": value_name(&data_plane),
+        "strategy": value_name(&strategy),
     }))?;
     disk::write_new_file(&arguments.file, &text)?;
     writeln!(streams.err, "wrote {file}; next: portgen check {file}", file = arguments.file)?;
@@ -61,7 +60,7 @@ fn parse_name(name: &str) -> Result<DnsLabel, Failure> {
     })
 }
 
-fn value_name(value: impl ValueEnum) -> String {
+fn value_name(value: &impl ValueEnum) -> String {
     value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
 }
 
@@ -96,8 +95,8 @@ impl Questions<'_, '_> {
         }
     }
 
-    fn choice<T: ValueEnum>(&mut self, question: &str, default: T) -> Result<T, Failure> {
-        let names: Vec<String> = T::value_variants().iter().cloned().map(value_name).collect();
+    fn choice<T: ValueEnum>(&mut self, question: &str, default: &T) -> Result<T, Failure> {
+        let names: Vec<String> = T::value_variants().iter().map(value_name).collect();
         let default = value_name(default);
         self.text(&format!("{question} ({})", names.join(", ")), &default, |text| {
             T::from_str(text, true).map_err(|_| format!("one of {}", names.join(", ")))

@@ -1,7 +1,7 @@
 //! From arguments to plans: which files are specs, what they extend, which charts they use.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
@@ -59,9 +59,9 @@ pub fn load(specs: &Specs) -> Result<Vec<Loaded>, Failure> {
             loaded.push(read(source, &root, &charts));
         }
     }
-    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    let mut names: BTreeSet<&str> = BTreeSet::new();
     for plan in loaded.iter().filter_map(|spec| spec.plan.as_ref()) {
-        if names.insert(plan.name.as_str(), ()).is_some() {
+        if !names.insert(plan.name.as_str()) {
             return Err(Failure::Usage(format!(
                 "two specs are called `{}`, and each cluster has a tree of its own; rename one",
                 plan.name

@@ -116,7 +116,7 @@ fn resolve(
                 merged = Some(match merged {
                     None => base,
                     Some(below) => merge_patch(below, base),
-                })
+                });
             }
         }
     }

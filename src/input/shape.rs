@@ -295,17 +295,16 @@ impl Teller<'_> {
         context: &[Vec<ValidationError<'static>>],
         faults: &mut Vec<Fault>,
     ) {
-        let Some(instance) = at(self.json, route).filter(|value| value.is_object()) else {
-            if let Some(value) = at(self.json, route) {
-                if branches.iter().all(|branch| branch.get("const").is_some()) {
-                    let options = branches.iter().filter_map(|branch| branch.get("const")).cloned().collect();
-                    faults.push(self.not_an_option(route.clone(), value, &Value::Array(options)));
-                } else {
-                    faults.push(self.wrong_type(route.clone(), value, &[JsonType::Object]));
-                }
-            }
+        let Some(instance) = at(self.json, route) else { return };
+        if branches.iter().all(|branch| branch.get("const").is_some()) {
+            let options = branches.iter().filter_map(|branch| branch.get("const")).cloned().collect();
+            faults.push(self.not_an_option(route.clone(), instance, &Value::Array(options)));
             return;
-        };
+        }
+        if !instance.is_object() {
+            faults.push(self.wrong_type(route.clone(), instance, &[JsonType::Object]));
+            return;
+        }
         let Some(tag) = branches.first().and_then(|branch| tag_of(branch)) else { return };
         let names: Vec<&str> = branches.iter().filter_map(|branch| tag_value(branch, &tag)).collect();
         match instance.get(&tag) {
@@ -327,17 +326,16 @@ impl Teller<'_> {
                 fault.finding.help = format!("add `{tag}`: one of {}", listed(&names));
                 faults.push(fault);
             }
-            Some(value) => match value.as_str().and_then(|name| names.iter().position(|known| *known == name)) {
-                Some(branch) => {
+            Some(value) => {
+                if let Some(branch) = value.as_str().and_then(|name| names.iter().position(|known| *known == name)) {
                     for error in context.get(branch).into_iter().flatten() {
                         self.tell(error, faults);
                     }
-                }
-                None => {
+                } else {
                     let options = Value::Array(names.iter().map(|name| Value::from(*name)).collect());
                     faults.push(self.not_an_option(route.key(&tag), value, &options));
                 }
-            },
+            }
         }
     }
 

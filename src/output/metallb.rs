@@ -41,7 +41,7 @@ fn namespace(plan: &Plan) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
 }
 
-fn object(api_version: &str, kind: &str, name: &str, spec: Value) -> Value {
+fn object(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": format!("metallb.io/{api_version}"),
         "kind": kind,
@@ -58,7 +58,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
     let ranges: Vec<String> = addresses.iter().map(ToString::to_string).collect();
     // No Service but the one that names the pool takes an address from it.
     let pool = json!({"addresses": ranges, "autoAssign": false});
-    let mut objects = vec![object("v1beta1", "IPAddressPool", name, pool)];
+    let mut objects = vec![object("v1beta1", "IPAddressPool", name, &pool)];
     let node_selectors = node_selectors(plan, announce_from);
     let mut advertisement = json!({"ipAddressPools": [name]});
     if !node_selectors.is_empty() {
@@ -69,7 +69,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
             if !interfaces.is_empty() {
                 advertisement["interfaces"] = json!(interfaces);
             }
-            objects.push(object("v1beta1", "L2Advertisement", name, advertisement));
+            objects.push(object("v1beta1", "L2Advertisement", name, &advertisement));
         }
         (MetalLbMode::Bgp, Some(bgp)) => {
             let peers: Vec<String> = bgp.peers.keys().map(|peer| peer_name(name, peer)).collect();
@@ -81,7 +81,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
                 advertisement["localPref"] = json!(local_pref);
             }
             objects.extend(peers_of(name, bgp, &node_selectors));
-            objects.push(object("v1beta1", "BGPAdvertisement", name, advertisement));
+            objects.push(object("v1beta1", "BGPAdvertisement", name, &advertisement));
         }
         // A rule has refused BGP without sessions.
         (MetalLbMode::Bgp, None) => {}
@@ -110,7 +110,7 @@ fn peers_of<'a>(gateway: &'a str, bgp: &'a Bgp, node_selectors: &'a [Value]) -> 
         if !node_selectors.is_empty() {
             spec["nodeSelectors"] = json!(node_selectors);
         }
-        object("v1beta2", "BGPPeer", &peer_name(gateway, name), spec)
+        object("v1beta2", "BGPPeer", &peer_name(gateway, name), &spec)
     })
 }
 

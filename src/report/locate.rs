@@ -92,23 +92,16 @@ impl<'a> Origin<'a> {
             };
             let Some((below, below_key)) = next else {
                 // Not written: the thing it is missing from.
-                return key.unwrap_or_else(|| self.first_key(root));
+                return key.unwrap_or_else(|| first_key(root));
             };
             node = below;
             key = below_key.or(Some(below.span));
         }
-        let Some(key) = key else { return self.first_key(root) };
+        let Some(key) = key else { return first_key(root) };
         let text = &self.files.get(node.span.file).text;
         let value = &text[node.span.start as usize..node.span.end as usize];
         // A block underlined whole says less than its key.
         if want_key || value.is_empty() || value.contains('\n') { key } else { node.span }
-    }
-
-    fn first_key(self, root: &Node) -> Span {
-        match &root.value {
-            Value::Map(entries) => entries.first().map_or(root.span, |entry| entry.key_span),
-            _ => Span { end: root.span.start, ..root.span },
-        }
     }
 
     fn span(self, span: Span) -> Location<'a> {
@@ -124,4 +117,11 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     let before = &text[..offset];
     let line_start = before.rfind('\n').map_or(0, |at| at + 1);
     (before.bytes().filter(|&b| b == b'\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+fn first_key(root: &Node) -> Span {
+    match &root.value {
+        Value::Map(entries) => entries.first().map_or(root.span, |entry| entry.key_span),
+        _ => Span { end: root.span.start, ..root.span },
+    }
 }

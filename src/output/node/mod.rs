@@ -41,7 +41,12 @@ pub fn files(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Result<Vec<NodeFi
     };
     let mut files = Vec::new();
     let mut keep = |path: String, text: String, sound: bool| {
-        if sound { Ok(files.push((path, text))) } else { Err(path) }
+        if sound {
+            let _: () = files.push((path, text));
+            Ok(())
+        } else {
+            Err(path)
+        }
     };
     let ruleset = rules::ruleset(node);
     let restores = rules::restores(node);

@@ -377,7 +377,7 @@ pub fn restores(node: &NodePlan) -> Vec<Restore> {
             }
         }
         // In the order of the tables, as they are written and read back.
-        rules.sort_by_key(|rule| rule.in_mangle());
+        rules.sort_by_key(super::iptables::Rule::in_mangle);
         Restore { family, rules }
     };
     let mut families = node.families.clone();

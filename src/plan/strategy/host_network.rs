@@ -16,9 +16,9 @@ pub fn needs() -> Needs {
     }
 }
 
-pub fn way(bind: Bind, port: &PortPlan) -> Option<Way> {
+pub fn way(bind: Bind, port: &PortPlan) -> Way {
     match bind {
-        Bind::Redirect if port.port != port.target_port => Some(Way::Redirect { to: port.target_port }),
-        Bind::Redirect | Bind::Direct => Some(Way::Open),
+        Bind::Redirect if port.port != port.target_port => Way::Redirect { to: port.target_port },
+        Bind::Redirect | Bind::Direct => Way::Open,
     }
 }

@@ -60,7 +60,7 @@ pub fn way(strategy: &Strategy, port: &PortPlan) -> Option<Way> {
         Strategy::NodePortRedirect { mechanism, direct_node_port, .. } => {
             node_port_redirect::way(*mechanism, *direct_node_port, port)
         }
-        Strategy::HostNetwork { bind, .. } => host_network::way(*bind, port),
+        Strategy::HostNetwork { bind, .. } => Some(host_network::way(*bind, port)),
         Strategy::MetalLb { .. } => None,
     }
 }
