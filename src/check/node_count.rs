@@ -20,7 +20,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 format!("pool `{name}` does not say how many nodes it has"),
                 "add `count: 3`, or the nodes' `addresses`",
             )),
-            Some(count) if addresses > 0 && count != addresses => findings.push(
+            Some(count) if addresses > 0 && count > addresses => findings.push(
                 Finding::new(
                     &RULE,
                     Place::Value(pool.route.key("count")),

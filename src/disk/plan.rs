@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::Stat;
 
 use super::error::{DiskError, failed};
-use super::lock::{Lock, digest, digest_of};
+use super::lock::{Lock, digest_of};
 use super::place::Place;
 use super::tree::{Directory, Node, load_lock, scan};
 use crate::artifact::{Artifacts, LOCK_NAME};
@@ -74,8 +76,23 @@ impl Old {
         Ok(Self { place, directory, lock })
     }
 
-    /// The digest of a file; no link on the way there is followed.
+    /// Whether a file holds exactly this.
+    fn holds(&self, path: &Utf8Path, content: &[u8]) -> Result<bool, DiskError> {
+        self.read(path, |file| {
+            let mut held = Vec::with_capacity(content.len() + 1);
+            // One byte more tells a longer file from an equal one.
+            file.take(content.len() as u64 + 1).read_to_end(&mut held)?;
+            Ok(held == content)
+        })
+    }
+
+    /// The digest of a file.
     fn digest(&self, path: &Utf8Path) -> Result<String, DiskError> {
+        self.read(path, digest_of)
+    }
+
+    /// Reads a file; no link on the way there is followed.
+    fn read<T>(&self, path: &Utf8Path, reader: impl FnOnce(&mut File) -> io::Result<T>) -> Result<T, DiskError> {
         let mut names: Vec<_> = path.components().map(|part| part.as_os_str()).collect();
         let last = names.pop().unwrap_or_default();
         let mut below: Option<Place> = None;
@@ -83,7 +100,7 @@ impl Old {
             below = Some(below.as_ref().unwrap_or(&self.place).enter(name)?);
         }
         let place = below.as_ref().unwrap_or(&self.place);
-        digest_of(&mut place.open(last)?).map_err(failed("read", place.shown(last)))
+        reader(&mut place.open(last)?).map_err(failed("read", place.shown(last)))
     }
 }
 
@@ -196,11 +213,17 @@ pub(super) fn decide<'a>(
             }
             Found::Here(node) => {
                 gone.insert(path.as_std_path());
-                let found = match (old, node) {
-                    (Some(old), Node::File(_)) => Some(old.digest(path)?),
+                let file = old.filter(|_| matches!(node, Node::File(_)));
+                // Most files are as they should be, and comparing is cheaper than digesting.
+                let same = match file {
+                    Some(old) => old.holds(path, artifact.text.as_bytes())?,
+                    None => false,
+                };
+                let found = match file {
+                    Some(old) if !same && wrote.is_some() => Some(old.digest(path)?),
                     _ => None,
                 };
-                if found.as_ref() == Some(&digest(artifact.text.as_bytes())) {
+                if same {
                     plan.unchanged.push(path.to_owned());
                     at_hand.insert(path);
                 } else if found.is_some() && found.as_ref() == wrote {

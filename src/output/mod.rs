@@ -13,6 +13,8 @@ mod yaml;
 pub use resolved::resolved;
 pub use yaml::to_yaml;
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::artifact::{Artifact, Artifacts};
@@ -35,7 +37,13 @@ pub struct Fault {
 /// A fault of portgen or of a chart folder, never of the spec.
 pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
     let mut tree = Tree { plan, artifacts: Artifacts::new(plan.name.to_string()) };
-    tree.text("README.md", &Route::of(["metadata", "name"]), readme::text(plan, findings)?)?;
+    let mut nodes = BTreeMap::new();
+    for (pool, node) in &plan.nodes {
+        let files = node::files(plan, pool, node)
+            .map_err(|path| Fault { path, reason: "it reads back as something else".to_owned() })?;
+        nodes.insert(pool, files);
+    }
+    tree.text("README.md", &Route::of(["metadata", "name"]), readme::text(plan, findings, &nodes)?)?;
     for gateway in plan.gateways.values() {
         tree.yaml(&format!("helm/{}.values.yaml", gateway.name), &gateway.route, &[helm::values(plan, gateway)?])?;
     }
@@ -55,9 +63,7 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
     if let Some(config) = cluster::kube_proxy(plan) {
         tree.yaml("kube-proxy/config.yaml", &cluster, &[config])?;
     }
-    for (pool, node) in &plan.nodes {
-        let files = node::files(plan, pool, node)
-            .map_err(|path| Fault { path, reason: "it reads back as something else".to_owned() })?;
+    for (pool, files) in nodes {
         for (path, text) in files {
             tree.text(&format!("nodes/{pool}/{path}"), &plan.pools[pool].route, text)?;
         }

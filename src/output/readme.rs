@@ -1,5 +1,7 @@
 //! The README of a tree: what is exposed and how, told to whoever has to apply and operate it.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::{Fault, metallb, node, templates};
@@ -13,10 +15,13 @@ use crate::plan::{
 };
 use crate::report::cell;
 
+/// The files of each pool's nodes.
+type NodeFiles<'a> = BTreeMap<&'a DnsLabel, Vec<node::NodeFile>>;
+
 const TEMPLATE: &str = include_str!("../../templates/README.md.j2");
 
 /// The text of the README.
-pub fn text(plan: &Plan, findings: &[Finding]) -> Result<String, Fault> {
+pub fn text(plan: &Plan, findings: &[Finding], files: &NodeFiles<'_>) -> Result<String, Fault> {
     let context = json!({
         "name": plan.name,
         "version": env!("CARGO_PKG_VERSION"),
@@ -26,7 +31,7 @@ pub fn text(plan: &Plan, findings: &[Finding]) -> Result<String, Fault> {
         "gateways": plan.gateways.values().map(|gateway| gateway_context(plan, gateway)).collect::<Vec<_>>(),
         "ports": plan.gateways.values().flat_map(ports).collect::<Vec<_>>(),
         "findings": findings.iter().map(finding_line).collect::<Vec<_>>(),
-        "apply": apply(plan),
+        "apply": apply(plan, files),
         "verify": verify(plan),
         "remove": remove(plan),
     });
@@ -276,9 +281,8 @@ fn ports(gateway: &Gateway) -> impl Iterator<Item = Value> + '_ {
 }
 
 /// The commands that carry a pool's files to one node, take away what an earlier tree left there, and then run more.
-fn on_node(plan: &Plan, pool: &DnsLabel, node: &NodePlan, then: &[String]) -> Vec<String> {
-    let files = node::files(plan, pool, node).unwrap_or_default();
-    let kept: Vec<&str> = files.iter().filter_map(|(path, _)| path.strip_prefix("etc/")).collect();
+fn on_node(pool: &DnsLabel, files: &NodeFiles<'_>, then: &[String]) -> Vec<String> {
+    let kept: Vec<&str> = files[pool].iter().filter_map(|(path, _)| path.strip_prefix("etc/")).collect();
     let mut lines = vec![
         "NODE=node.example.net".to_owned(),
         format!("(cd nodes/{pool} && find etc -type f | tar -cf - -T -) | ssh root@\"$NODE\" '"),
@@ -315,7 +319,7 @@ fn units(node: &NodePlan) -> Vec<String> {
     units
 }
 
-fn apply(plan: &Plan) -> Vec<Value> {
+fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
     let mut steps =
         vec![step("The namespaces and what stands in them:", ["kubectl apply --server-side -k manifests".to_owned()])];
     if let Some(version) = plan.cluster.data_plane.cilium() {
@@ -351,7 +355,7 @@ fn apply(plan: &Plan) -> Vec<Value> {
         plan.gateways.values().any(|gateway| gateway.needs.host_network && gateway.pools.contains(pool))
     };
     let (before, after): (Vec<_>, Vec<_>) = plan.nodes.iter().partition(|(pool, _)| first(pool));
-    steps.extend(before.into_iter().map(|(pool, node)| node_step(plan, pool, node, "before its gateways")));
+    steps.extend(before.into_iter().map(|(pool, node)| node_step(plan, pool, node, files, "before its gateways")));
     for gateway in plan.gateways.values() {
         let profile = &gateway.chart.profile;
         steps.push(step(
@@ -368,12 +372,12 @@ fn apply(plan: &Plan) -> Vec<Value> {
         ));
     }
     steps.extend(
-        after.into_iter().map(|(pool, node)| node_step(plan, pool, node, "once a pod of its gateways is ready")),
+        after.into_iter().map(|(pool, node)| node_step(plan, pool, node, files, "once a pod of its gateways is ready")),
     );
     steps
 }
 
-fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, when: &str) -> Value {
+fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>, when: &str) -> Value {
     let mut commands = vec!["systemctl daemon-reload".to_owned()];
     if node.unprivileged_port_start.is_some() {
         commands.push("sysctl -q -p /etc/sysctl.d/90-portgen.conf".to_owned());
@@ -391,7 +395,7 @@ fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, when: &str) -> Value
         commands.push(format!("systemctl stop {name}.service"));
         commands.push(format!("systemctl restart {sockets}"));
     }
-    let mut step = step(format!("Each node of pool {pool}, {when}:"), on_node(plan, pool, node, &commands));
+    let mut step = step(format!("Each node of pool {pool}, {when}:"), on_node(pool, files, &commands));
     step["notes"] = json!(node_notes(plan, pool, node));
     step
 }

@@ -277,10 +277,7 @@ impl fmt::Display for Statement {
 }
 
 impl IcmpError {
-    const ALL: [Self; 4] =
-        [Self::V4FragmentationNeeded, Self::V4Unreachable, Self::V6PacketTooBig, Self::V6Unreachable];
-
-    fn words(self) -> &'static str {
+    const fn words(self) -> &'static str {
         match self {
             Self::V4FragmentationNeeded => "icmp type destination-unreachable icmp code frag-needed",
             Self::V4Unreachable => "icmp type destination-unreachable",
@@ -448,21 +445,23 @@ fn quoted(word: &str) -> Option<InterfaceName> {
     word.strip_prefix('"')?.strip_suffix('"')?.parse().ok()
 }
 
+/// The matches that are always the same words, the longer ones first.
+const FIXED: [(&str, Match); 8] = [
+    ("fib daddr type != local", Match::DestinationNotLocal),
+    ("fib saddr type != local", Match::SourceNotLocal),
+    ("meta nfproto ipv4", Match::Family(Family::IPv4)),
+    ("meta nfproto ipv6", Match::Family(Family::IPv6)),
+    (IcmpError::V4FragmentationNeeded.words(), Match::Icmp(IcmpError::V4FragmentationNeeded)),
+    (IcmpError::V4Unreachable.words(), Match::Icmp(IcmpError::V4Unreachable)),
+    (IcmpError::V6PacketTooBig.words(), Match::Icmp(IcmpError::V6PacketTooBig)),
+    (IcmpError::V6Unreachable.words(), Match::Icmp(IcmpError::V6Unreachable)),
+];
+
 fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
-    let fixed = |rest: &mut Rest<'_>| {
-        [
-            Match::DestinationNotLocal,
-            Match::SourceNotLocal,
-            Match::Family(Family::IPv4),
-            Match::Family(Family::IPv6),
-            Match::Icmp(IcmpError::V4FragmentationNeeded),
-        ]
-        .into_iter()
-        .chain(IcmpError::ALL.into_iter().map(Match::Icmp))
-        .find(|known| rest.words(&known.to_string()).is_some())
-    };
-    if let Some(known) = rest.attempt(fixed) {
-        return Some(known);
+    for (words, known) in FIXED {
+        if rest.words(words).is_some() {
+            return Some(known);
+        }
     }
     if rest.words("iifname !=").is_some() {
         return Some(Match::InterfaceIsNot(quoted(rest.word()?)?));
@@ -477,22 +476,22 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
         return Some(Match::OriginalZone(rest.value()?));
     }
     for family in [Family::IPv4, Family::IPv6] {
-        let keyword = ip(family);
         let of_family = |cidr: &Cidr| cidr.family() == family;
-        if rest.words(&format!("{keyword} saddr !=")).is_some() {
-            let cidrs = rest.set(|word| word.parse::<Cidr>().ok().filter(of_family))?;
-            return Some(Match::SourceNotIn(family, cidrs));
+        let mut ahead = *rest;
+        if ahead.words(ip(family)).is_none() {
+            continue;
         }
-        if rest.words(&format!("{keyword} daddr !=")).is_some() {
-            let cidrs = rest.set(|word| word.parse::<Cidr>().ok().filter(of_family))?;
-            return Some(Match::DestinationNotIn(family, cidrs));
-        }
-        if rest.words(&format!("{keyword} saddr")).is_some() {
-            return Some(Match::SourceIn(rest.value().filter(of_family)?));
-        }
-        if rest.words(&format!("{keyword} daddr")).is_some() {
-            return Some(Match::DestinationIn(rest.value().filter(of_family)?));
-        }
+        let field = ahead.word()?;
+        let negated = ahead.words("!=").is_some();
+        let matched = match (field, negated) {
+            ("saddr", true) => Match::SourceNotIn(family, ahead.set(|word| word.parse().ok().filter(of_family))?),
+            ("daddr", true) => Match::DestinationNotIn(family, ahead.set(|word| word.parse().ok().filter(of_family))?),
+            ("saddr", false) => Match::SourceIn(ahead.value().filter(of_family)?),
+            ("daddr", false) => Match::DestinationIn(ahead.value().filter(of_family)?),
+            _ => return None,
+        };
+        *rest = ahead;
+        return Some(matched);
     }
     if rest.0.starts_with('@') {
         let (offset, length) = rest.bits()?;
@@ -507,9 +506,15 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
 }
 
 fn read_statement(rest: &mut Rest<'_>) -> Option<Statement> {
-    for fixed in [Statement::Count, Statement::Return, Statement::Accept, Statement::Drop] {
-        if rest.words(&fixed.to_string()).is_some() {
-            return Some(fixed);
+    const FIXED: [(&str, Statement); 4] = [
+        ("counter", Statement::Count),
+        ("return", Statement::Return),
+        ("accept", Statement::Accept),
+        ("drop", Statement::Drop),
+    ];
+    for (word, known) in FIXED {
+        if rest.words(word).is_some() {
+            return Some(known);
         }
     }
     if rest.words("ct original zone set").is_some() {
