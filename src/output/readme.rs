@@ -10,7 +10,7 @@ use crate::finding::{Finding, Place};
 use crate::grammar::{DnsLabel, Family};
 use crate::plan::node::{NodePlan, Way};
 use crate::plan::{
-    Bind, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas, ServiceType, Slot,
+    Bind, DataPlane, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas, ServiceType, Slot,
     Strategy, TrafficPolicy, protocol_word,
 };
 use crate::report::cell;
@@ -100,7 +100,7 @@ fn gateway_context(plan: &Plan, gateway: &Gateway) -> Value {
         "who": who,
         "source": source_address(gateway),
         "picture": picture(plan, gateway),
-        "story": story(gateway),
+        "story": story(plan, gateway),
     })
 }
 
@@ -179,7 +179,7 @@ fn picture(plan: &Plan, gateway: &Gateway) -> Vec<String> {
 }
 
 /// What an operator should know of this gateway, a sentence each.
-fn story(gateway: &Gateway) -> Vec<String> {
+fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     let mut story = Vec::new();
     match &gateway.strategy {
         Strategy::NodePortRedirect { mechanism, direct_node_port, policy, .. } => {
@@ -217,6 +217,15 @@ fn story(gateway: &Gateway) -> Vec<String> {
                 }
                 Bind::Direct => "The node's sysctl lets a process without privileges bind the port.".to_owned(),
             });
+            if *bind == Bind::Redirect {
+                story.push(
+                    "The port the process listens on answers on every interface; allow-list and limits cover it as well."
+                        .to_owned(),
+                );
+                if let DataPlane::Cilium(_) = plan.cluster.data_plane {
+                    story.push("Not proven for pods: Cilium may look up a pod's connection before the redirect, so let pods use the Service.".to_owned());
+                }
+            }
             story.push(
                 "A new version starts after the old pod of that node has gone: expect a pause on that node.".to_owned(),
             );
