@@ -10,8 +10,8 @@ use crate::finding::{Finding, Place};
 use crate::grammar::{DnsLabel, Family};
 use crate::plan::node::{NodePlan, Way};
 use crate::plan::{
-    Bind, DataPlane, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas, ServiceType, Slot,
-    Strategy, TrafficPolicy, protocol_word,
+    Bind, DataPlane, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas,
+    ServiceType, Slot, Strategy, TrafficPolicy, protocol_word,
 };
 use crate::report::cell;
 
