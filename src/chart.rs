@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::grammar::ChartVersion;
 use crate::source::{FileId, compose};
 
 /// One chart's folder: its profile, its values template, and its keys when someone asks.
@@ -71,6 +72,9 @@ pub struct Profile {
     /// The values that take containers of one's own, by dotted path.
     #[serde(default)]
     pub container_lists: Vec<String>,
+    /// The values that take volumes of one's own, by dotted path.
+    #[serde(default)]
+    pub volume_lists: Vec<String>,
 }
 
 /// A sentence for the README of a tree; `<release>` stands for the release's name.
@@ -217,8 +221,6 @@ pub struct ExtraPort {
     pub what: String,
     /// Whether it is a container port, which the scheduler reserves on the node.
     pub declared: bool,
-    /// Whether it is bound on 127.0.0.1 alone.
-    pub loopback: bool,
     /// The value that moves it.
     #[serde(default)]
     pub path: Option<String>,
@@ -295,6 +297,9 @@ impl Charts {
     /// What is wrong with `profile.yaml`, in a sentence.
     pub fn add(&mut self, profile: &str, template: &str, keys: &str) -> Result<String, String> {
         let profile: Profile = read(profile).map_err(|reason| format!("profile.yaml: {reason}"))?;
+        profile.fault().map_or(Ok(()), |field| {
+            Err(format!("profile.yaml: `{field}` holds what cannot stand in a command or a table"))
+        })?;
         let name = profile.name.clone();
         self.0.insert(name.clone(), Chart { profile, template: template.to_owned(), keys: keys.to_owned() });
         Ok(name)
@@ -324,6 +329,27 @@ impl Chart {
 }
 
 impl Profile {
+    /// The first field that would reach a shell line or a table of the README with more than a name in it.
+    fn fault(&self) -> Option<&'static str> {
+        let plain = |text: &str, more: &str| {
+            !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || more.contains(c))
+        };
+        let address =
+            self.chart.repository.strip_prefix("https://").or_else(|| self.chart.repository.strip_prefix("oci://"));
+        let fields = [
+            ("name", plain(&self.name, "-")),
+            ("displayName", plain(&self.display_name, " .-")),
+            ("chart.repository", address.is_some_and(|address| plain(address, "./:_-~"))),
+            ("chart.name", plain(&self.chart.name, "-_")),
+            ("chart.version", self.chart.version.parse::<ChartVersion>().is_ok()),
+            ("chart.appVersion", plain(&self.chart.app_version, ".-+")),
+            ("nameSuffix", plain(&self.name_suffix, "-")),
+            ("workloadName", plain(&self.workload_name.replace("<fullname>", "x"), "-")),
+            ("serviceName", plain(&self.service_name.replace("<fullname>", "x"), "-")),
+        ];
+        fields.into_iter().find(|(_, sound)| !sound).map(|(field, _)| field)
+    }
+
     /// The name of the proxy Service of a release.
     #[must_use]
     pub fn service(&self, release: &str) -> String {

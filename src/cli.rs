@@ -164,8 +164,8 @@ pub struct Diff {
     /// Which specs
     #[command(flatten)]
     pub specs: Specs,
-    /// What to compare with: a folder of trees, or `git:REV` for the folder `rendered` of a revision
-    #[arg(long, value_name = "DIR|git:REV", default_value = "rendered")]
+    /// What to compare with: a folder of trees, or `git:REV` or `git:REV:FOLDER` for one of a revision
+    #[arg(long, value_name = "DIR|git:REV[:DIR]", default_value = "rendered")]
     pub against: String,
     /// How to report
     #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]

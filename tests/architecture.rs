@@ -20,7 +20,7 @@ const FLOORS: [&[&str]; 8] = [
 /// Who uses whom today. An arrow that is no longer used is taken out; a new one is thought about.
 const ARROWS: &[(&str, &[&str])] = &[
     ("artifact", &[]),
-    ("chart", &["source"]),
+    ("chart", &["grammar", "source"]),
     ("check", &["chart", "finding", "grammar", "input", "plan"]),
     ("cli", &["chart", "report"]),
     (

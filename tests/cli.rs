@@ -223,8 +223,12 @@ fn a_change_points_at_the_line_that_causes_it() {
     assert!(!text.contains('\u{1b}'), "no colours into a pipe");
     let coloured = stdout(&portgen(scene.path(), &["diff", "--color", "always"]));
     assert!(coloured.contains("\u{1b}[31m-    ip saddr"), "{coloured}");
-    let broken = portgen(scene.path(), &["diff", "--against", "git:no-such"]);
-    assert_eq!(broken.status.code(), Some(2));
+    let missing = portgen(scene.path(), &["diff", "--against", "no-such-folder"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(stderr(&missing).contains("there is no folder `no-such-folder`"), "{}", stderr(&missing));
+    let outside = portgen(scene.path(), &["diff", "--against", "git:HEAD"]);
+    assert_eq!(outside.status.code(), Some(2));
+    assert!(stderr(&outside).contains("this folder is in none"), "{}", stderr(&outside));
 }
 
 #[test]
@@ -254,6 +258,17 @@ fn a_diff_against_a_revision() {
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("+    tcp dport 8080 counter tcp dport set 30080 accept"), "{}", stdout(&output));
     assert_eq!(portgen(scene.path(), &["diff", "--against", "git:--output=x"]).status.code(), Some(2));
+    let unknown = portgen(scene.path(), &["diff", "--against", "git:no-such"]);
+    assert!(stderr(&unknown).contains("git knows no revision `no-such`"), "{}", stderr(&unknown));
+
+    // From a subfolder, and from another folder of trees.
+    fs::create_dir(scene.path().join("sub")).unwrap();
+    fs::copy(scene.path().join("portgen.yaml"), scene.path().join("sub/portgen.yaml")).unwrap();
+    portgen(&scene.path().join("sub"), &["render", "-o", "out"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "two"]);
+    let there = portgen(&scene.path().join("sub"), &["diff", "--against", "git:HEAD:out"]);
+    assert_eq!(there.status.code(), Some(0), "{}", stdout(&there));
 }
 
 #[cfg(unix)]
@@ -329,4 +344,33 @@ fn a_chart_folder_needs_no_rebuild() {
     let broken = portgen(scene.path(), &["render", "--charts", "charts"]);
     assert_eq!(broken.status.code(), Some(2));
     assert!(stderr(&broken).contains("mine/values.yaml.j2"), "{}", stderr(&broken));
+}
+
+#[test]
+fn what_a_user_wrote_is_no_markup_and_moves_no_cursor() {
+    let scene = scene();
+    edit(scene.path(), "{min: 2, max: 5", "{min: 1, max: 5");
+    let accept = "    accept: [{rule: single-replica, reason: '``` | <img src=x> [a](b)'}]\n";
+    let values = "    values: {\"a\\e[2J\": 1}\n";
+    edit(scene.path(), "    exposure:", &format!("{accept}{values}    exposure:"));
+    for format in ["text", "markdown", "github", "json", "sarif"] {
+        let output = portgen(scene.path(), &["check", "--format", format]);
+        assert!(!stdout(&output).contains('\u{1b}'), "{format}");
+        if format == "markdown" {
+            assert!(!stdout(&output).contains(" <img"), "{}", stdout(&output));
+        }
+    }
+    edit(scene.path(), values, "");
+    assert_eq!(portgen(scene.path(), &["render"]).status.code(), Some(0));
+    let readme = fs::read_to_string(scene.path().join("rendered/kong-nodeport-redirect/README.md")).unwrap();
+    assert!(readme.contains(r"''' \| \<img src=x\> \[a\](b)"), "{readme}");
+
+    fs::copy(scene.path().join("portgen.yaml"), scene.path().join("e\u{1b}[31mvil\n::error.yaml")).unwrap();
+    let output = portgen(scene.path(), &["check", "."]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        !stderr(&output).contains('\u{1b}') && stderr(&output).contains("cannot be printed"),
+        "{}",
+        stderr(&output)
+    );
 }

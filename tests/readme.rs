@@ -87,7 +87,15 @@ fn every_link_leads_somewhere() {
 /// The table of the README against the table the rules read.
 #[test]
 fn the_table_of_strategies_is_what_the_rules_say() {
-    use portgen::plan::reach::{Verdict, redirect};
+    fn word(verdict: &Verdict) -> &'static str {
+        match verdict {
+            Verdict::Works => "works",
+            Verdict::NotProven(_) => "not proven",
+            Verdict::Refused { .. } => "refused",
+        }
+    }
+    use portgen::grammar::Family;
+    use portgen::plan::reach::{Verdict, host_network, redirect};
     use portgen::plan::{DataPlane, KubeProxyMode, Mechanism};
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let planes = [
@@ -95,6 +103,7 @@ fn the_table_of_strategies_is_what_the_rules_say() {
         DataPlane::KubeProxy(KubeProxyMode::Nftables),
         DataPlane::KubeProxy(KubeProxyMode::Ipvs),
         DataPlane::Cilium("1.18".parse().unwrap()),
+        DataPlane::CiliumBeside("1.18".parse().unwrap(), KubeProxyMode::Iptables),
     ];
     let mechanisms = [
         ("portRewrite", Mechanism::PortRewrite),
@@ -105,8 +114,13 @@ fn the_table_of_strategies_is_what_the_rules_say() {
         let row = text.lines().find(|line| line.starts_with(&format!("| `nodePortRedirect` (`{name}`)"))).unwrap();
         let cells: Vec<&str> = row.split('|').map(str::trim).skip(2).collect();
         for (cell, plane) in cells.iter().zip(planes) {
-            let works = redirect(mechanism, plane) == Verdict::Works;
-            assert_eq!(cell.starts_with("works"), works, "{name} on {plane}: {cell}");
+            assert!(cell.starts_with(word(&redirect(mechanism, plane))), "{name} on {plane}: {cell}");
         }
     }
+    let row = text.lines().find(|line| line.starts_with("| `hostNetwork`")).unwrap();
+    for (cell, plane) in row.split('|').map(str::trim).skip(2).zip(planes) {
+        assert!(cell.starts_with(word(&host_network(plane, &[Family::IPv4]))), "hostNetwork on {plane}: {cell}");
+    }
+    let dual = host_network(planes[3], &[Family::IPv4, Family::IPv6]);
+    assert!(matches!(dual, Verdict::NotProven(_)), "the footnote says so");
 }

@@ -146,3 +146,71 @@ fn kustomize_builds_every_kustomization() {
         assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
     }
 }
+
+/// What an operator pastes is a shell's to read, and so is what it sends to a node.
+#[test]
+fn a_shell_reads_every_command_of_every_readme() {
+    let mut scripts = 0;
+    for (name, path) in ending(&rendered(), &["README.md"]) {
+        let text = fs::read_to_string(path).unwrap();
+        for block in text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap()) {
+            parses(block, name);
+            // What runs on the node stands between quotes.
+            if let Some(inner) = block.split("ssh root@\"$NODE\" '").nth(1) {
+                parses(inner.rsplit_once('\'').unwrap().0, name);
+                scripts += 1;
+            }
+        }
+    }
+    assert!(scripts > 5, "{scripts}");
+}
+
+fn parses(script: &str, name: &str) {
+    let output = Command::new("sh").args(["-n", "-c", script]).output().unwrap();
+    assert!(output.status.success(), "{name}: {script}\n{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// The part of the script that takes away what an earlier tree left, with a folder for /etc and no systemd.
+#[test]
+fn the_script_takes_away_what_an_earlier_tree_left() {
+    let (_, path) =
+        rendered().into_iter().find(|(name, _)| name.ends_with("apisix-hostnetwork-cilium/README.md")).unwrap();
+    let text = fs::read_to_string(path).unwrap();
+    let script = text.split("  cd /etc\n").nth(1).unwrap().split("  done\n").next().unwrap();
+    let scratch = tempfile::tempdir().unwrap();
+    let etc = scratch.path();
+    for file in [
+        "portgen/portgen.nft",
+        "portgen/limits.v4",
+        "systemd/system/portgen.service",
+        "systemd/system/portgen-a.socket",
+        "systemd/system/other.service",
+        "sysctl.d/90-portgen.conf",
+        "sysctl.d/99-mine.conf",
+    ] {
+        fs::create_dir_all(etc.join(file).parent().unwrap()).unwrap();
+        fs::write(etc.join(file), "").unwrap();
+    }
+    let log = etc.join("log");
+    let script = format!(
+        "set -e; systemctl() {{ echo systemctl \"$@\" >> log; }}; sysctl() {{ echo sysctl \"$@\" >> log; }}\n{script}done\n"
+    );
+    let output = Command::new("sh").args(["-c", &script]).current_dir(etc).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let mut left: Vec<String> = files(etc).into_iter().map(|(name, _)| name).filter(|name| name != "log").collect();
+    left.sort();
+    assert_eq!(
+        left,
+        [
+            "portgen/portgen.nft",
+            "sysctl.d/99-mine.conf",
+            "systemd/system/other.service",
+            "systemd/system/portgen.service"
+        ]
+    );
+    let said = fs::read_to_string(log).unwrap();
+    assert!(
+        said.contains("systemctl disable --now portgen-a.socket") && said.contains("ip_unprivileged_port_start=1024"),
+        "{said}"
+    );
+}

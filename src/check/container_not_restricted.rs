@@ -24,6 +24,16 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(&RULE, Place::Value(route), message, help));
             }
         }
+        for path in &gateway.chart.profile.volume_lists {
+            let list = gateway.value(path).and_then(Value::as_array);
+            for (position, volume) in list.into_iter().flatten().enumerate() {
+                let Some(kind) = refused_volume(volume) else { continue };
+                let route = path.split('.').fold(gateway.route.key("values"), |route, key| route.key(key)).index(position);
+                let message = format!("a `{}` volume does not pass Pod Security `restricted`, which its namespace enforces", shown(kind));
+                let help = "use a volume that is no part of the node, such as `emptyDir` or `persistentVolumeClaim`";
+                findings.push(Finding::new(&RULE, Place::Value(route), message, help));
+            }
+        }
         for container in &gateway.chart.profile.not_restricted {
             let mut routes = container.when.iter().map(|(path, value)| written(gateway, path, value));
             let Some(Some(route)) = routes.next() else { continue };
@@ -47,16 +57,34 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 /// What of a container that `values` bring keeps it from being restricted; the pod's own context covers the rest.
 fn fault(container: &Value) -> Option<&'static str> {
     let context = &container["securityContext"];
-    let drops_all = context.pointer("/capabilities/drop").and_then(Value::as_array).is_some_and(|list| list.iter().any(|name| name == "ALL"));
-    if context["privileged"] == true || context["allowPrivilegeEscalation"] != false {
+    let list = |pointer: &str| context.pointer(pointer).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let ports = container["ports"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let seccomp = &context["seccompProfile"]["type"];
+    if ports.iter().any(|port| port["hostPort"].as_u64().is_some_and(|port| port > 0)) {
+        Some("take `hostPort` out: Pod Security `baseline` refuses it, too")
+    } else if context["privileged"] == true || context["allowPrivilegeEscalation"] != false {
         Some("set `securityContext.allowPrivilegeEscalation: false`")
-    } else if !drops_all {
+    } else if !list("/capabilities/drop").iter().any(|name| name == "ALL") {
         Some("set `securityContext.capabilities.drop: [ALL]`")
+    } else if list("/capabilities/add").iter().any(|name| name != "NET_BIND_SERVICE") {
+        Some("add no capability but `NET_BIND_SERVICE`")
     } else if context["runAsUser"] == 0 || context["runAsNonRoot"] == false {
         Some("run it as another user than root")
+    } else if !seccomp.is_null() && seccomp != "RuntimeDefault" && seccomp != "Localhost" {
+        Some("set `seccompProfile.type: RuntimeDefault`, or leave it to the pod")
     } else {
         None
     }
+}
+
+/// The volumes that `restricted` lets a pod have.
+const VOLUMES: [&str; 8] =
+    ["configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"];
+
+/// The type of a volume that `restricted` refuses.
+fn refused_volume(volume: &Value) -> Option<&str> {
+    let kinds = volume.as_object()?.keys().map(String::as_str);
+    kinds.filter(|kind| *kind != "name").find(|kind| !VOLUMES.contains(kind))
 }
 
 /// Where `values` sets this path to this value; portgen itself never does.

@@ -2,7 +2,7 @@
 
 use super::value_fights_strategy::leaves;
 use crate::chart::Keys;
-use crate::finding::{Finding, Place, Rule, Severity, nearest};
+use crate::finding::{Finding, Place, Rule, Severity, nearest, shown};
 use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
@@ -20,7 +20,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(
                 &RULE,
                 Place::Key(route),
-                format!("the {} chart ignores `{path}`", gateway.chart.profile.display_name),
+                format!("the {} chart ignores `{}`", gateway.chart.profile.display_name, shown(&path)),
                 help,
             ));
         }

@@ -22,6 +22,7 @@ checks! {
     announcer_without_pod,
     bgp_without_sessions,
     chart_cannot_express,
+    chart_version_unproven,
     container_not_restricted,
     deprecated_feature,
     direct_bind_elsewhere,

@@ -32,7 +32,11 @@ pub fn deadlocks(plan: &Plan, gateway: &Gateway) -> bool {
     }
     let none_may_go = match strategy.pointer("/rollingUpdate/maxUnavailable") {
         Some(Value::Number(number)) => number.as_u64() == Some(0),
-        Some(Value::String(share)) => share == "0" || share == "0%",
+        // Kubernetes rounds this share down.
+        Some(Value::String(share)) => share
+            .trim_end_matches('%')
+            .parse::<u64>()
+            .is_ok_and(|percent| percent * u64::from(gateway.replicas.max()) < 100),
         _ => false,
     };
     let full = gateway.nodes(plan).is_some_and(|nodes| gateway.replicas.max() >= nodes);

@@ -1,7 +1,7 @@
 //! Two pools that select the same nodes: the files of one overwrite those of the other.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::Plan;
+use crate::plan::{Plan, Pool};
 
 pub static RULE: Rule = Rule {
     name: "same-nodes-in-two-pools",
@@ -14,8 +14,12 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let pools: Vec<_> = plan.pools.iter().collect();
     for (position, (name, pool)) in pools.iter().enumerate() {
         for (other_name, other) in &pools[..position] {
+            let same = pool.node_selector == other.node_selector && !pool.node_selector.is_empty();
+            // Every node of the narrower pool is in the wider one, too.
+            let files = plan.nodes.contains_key(*name) && plan.nodes.contains_key(*other_name);
+            let within = files && (narrows(pool, other) || narrows(other, pool));
             let shares_address = pool.addresses.iter().any(|address| other.addresses.contains(address));
-            if pool.node_selector == other.node_selector && !pool.node_selector.is_empty() || shares_address {
+            if same || within || shares_address {
                 findings.push(
                     Finding::new(
                         &RULE,
@@ -29,4 +33,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             }
         }
     }
+}
+
+/// Whether one pool's selector says all that another's says, and so selects among its nodes.
+fn narrows(pool: &Pool, wider: &Pool) -> bool {
+    wider.node_selector.iter().all(|(key, value)| pool.node_selector.get(key) == Some(value))
 }

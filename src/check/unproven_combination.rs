@@ -1,7 +1,7 @@
 //! A combination that follows from what was proven but was not tried itself.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::reach::{Verdict, redirect};
+use crate::plan::reach::{Verdict, host_network, redirect};
 use crate::plan::{Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,12 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::NodePortRedirect { mechanism, .. } = &gateway.strategy else { continue };
-        if let Verdict::NotProven(reason) = redirect(*mechanism, plan.cluster.data_plane) {
+        let verdict = match &gateway.strategy {
+            Strategy::NodePortRedirect { mechanism, .. } => redirect(*mechanism, plan.cluster.data_plane),
+            Strategy::HostNetwork { .. } => host_network(plan.cluster.data_plane, &plan.cluster.families),
+            Strategy::MetalLb { .. } => Verdict::Works,
+        };
+        if let Verdict::NotProven(reason) = verdict {
             findings.push(Finding::new(
                 &RULE,
                 Place::Value(gateway.exposure("strategy")),

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Route, Rule, Severity, nearest};
 use crate::input::rules;
-use crate::plan::Plan;
+use crate::plan::{Gateway, Plan};
 
 pub static RULE: Rule = Rule {
     name: "unused-accept",
@@ -38,7 +38,7 @@ pub fn apply(plan: &Plan, findings: &mut Vec<Finding>) {
                 continue;
             }
             let mut used = false;
-            for finding in findings.iter_mut().filter(|finding| finding.rule.name == rule.name && concerns(finding, &gateway.route)) {
+            for finding in findings.iter_mut().filter(|finding| finding.rule.name == rule.name && concerns(finding, gateway)) {
                 finding.accepted = Some(accepted.reason.clone());
                 used = true;
             }
@@ -50,8 +50,11 @@ pub fn apply(plan: &Plan, findings: &mut Vec<Finding>) {
     findings.append(&mut unused);
 }
 
-/// Whether a finding is this gateway's: it lies in it, or in what all gateways share.
-fn concerns(finding: &Finding, gateway: &Route) -> bool {
+/// Whether a finding is this gateway's: it lies in it, in one of its pools, or in what all gateways share.
+fn concerns(finding: &Finding, gateway: &Gateway) -> bool {
     let (Place::Value(route) | Place::Key(route)) = &finding.place else { return false };
-    route.steps().starts_with(gateway.steps()) || !route.steps().starts_with(Route::of(["gateways"]).steps())
+    let below = |above: &Route| route.steps().starts_with(above.steps());
+    below(&gateway.route)
+        || below(&Route::of(["cluster"]))
+        || gateway.pools.iter().any(|pool| below(&Route::of(["nodePools"]).key(pool)))
 }

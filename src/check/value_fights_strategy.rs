@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ignored_value::covers;
 use super::rolling_update_deadlock::deadlocks;
-use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::finding::{Finding, Place, Route, Rule, Severity, shown};
 use crate::plan::{Gateway, Plan};
 
 pub static RULE: Rule = Rule {
@@ -31,7 +31,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             findings.push(Finding::new(
                 &RULE,
                 Place::Key(route),
-                format!("`{path}` in `values` undoes what the spec decides"),
+                format!("`{}` in `values` undoes what the spec decides", shown(&path)),
                 field.replace("<name>", gateway.name.as_str()),
             ));
         }

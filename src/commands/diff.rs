@@ -11,6 +11,9 @@ use crate::finding::{Place, Route};
 use crate::output;
 use crate::report::{self, Format, Location, Origin, Report};
 
+/// Where trees are unless somebody says otherwise.
+const DEFAULT: &str = "rendered";
+
 /// One cluster's changes.
 struct Changes<'a> {
     cluster: String,
@@ -47,9 +50,13 @@ pub fn run(arguments: &cli::Diff, streams: &mut Streams<'_>) -> Result<u8, Failu
 /// The files portgen owns in the tree that is compared with, and those it would take over.
 fn committed(against: &str, rendered: &crate::artifact::Artifacts) -> Result<Committed, Failure> {
     if let Some(revision) = against.strip_prefix("git:") {
-        return git::committed(revision, &Utf8Path::new("rendered").join(&rendered.cluster), |path| {
-            rendered.get(path).is_some()
-        });
+        let (revision, folder) = revision.split_once(':').unwrap_or((revision, DEFAULT));
+        let folder = Utf8Path::new(folder).join(&rendered.cluster);
+        return git::committed(revision, &folder, |path| rendered.get(path).is_some());
+    }
+    // Nothing rendered yet is nothing to compare with; a folder that was named and is not there is a slip.
+    if against != DEFAULT && !disk::is_folder(Utf8Path::new(against)) {
+        return Err(Failure::Usage(format!("there is no folder `{}` to compare with", crate::finding::shown(against))));
     }
     let tree = disk::read_tree(&Utf8Path::new(against).join(&rendered.cluster))?;
     let owned = |path: &Utf8Path| tree.lock.as_ref().is_some_and(|lock| lock.files.contains_key(path.as_str()));
@@ -104,7 +111,7 @@ fn text(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
                 Kind::Modified => ('~', "33"),
                 Kind::Added => ('+', "32"),
             };
-            let effect = output::effect(&change.path);
+            let effect = output::effect(&change.path, change.kind == Kind::Removed);
             writeln!(
                 out,
                 "  {} {}  {}",
@@ -163,7 +170,7 @@ fn json(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
                     json!({
                         "path": change.path.as_str(),
                         "change": change.kind.as_str(),
-                        "effect": output::effect(&change.path),
+                        "effect": output::effect(&change.path, change.kind == Kind::Removed),
                         "cause": cause,
                         "added": change.added,
                         "removed": change.removed,

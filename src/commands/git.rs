@@ -13,10 +13,17 @@ use crate::compare::Committed;
 pub fn committed(revision: &str, folder: &Utf8Path, wanted: impl Fn(&str) -> bool) -> Result<Committed, Failure> {
     // A revision that starts with a dash would be an option.
     if revision.is_empty() || revision.starts_with('-') || revision.contains(|c: char| c.is_control() || c == ':') {
-        return Err(Failure::Usage(format!("`git:{revision}` names no revision; write `git:main` or `git:HEAD~1`")));
+        let named = crate::finding::shown(revision);
+        return Err(Failure::Usage(format!(
+            "`git:{named}` names no revision; write `git:main` or `git:HEAD~1:rendered`"
+        )));
     }
-    git(&["rev-parse", "--quiet", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])?
-        .ok_or_else(|| Failure::Usage(format!("git knows no revision `{revision}`")))?;
+    if git(&["rev-parse", "--git-dir"])?.is_none() {
+        return Err(Failure::Usage("`--against git:…` needs a git repository, and this folder is in none".to_owned()));
+    }
+    git(&["rev-parse", "--quiet", "--verify", "--end-of-options", &format!("{revision}^{{commit}}")])?.ok_or_else(
+        || Failure::Usage(format!("git knows no revision `{revision}`; a shallow clone has to fetch it first")),
+    )?;
     let list = git(&["ls-tree", "-r", "-z", "--name-only", revision, "--", &format!("{folder}/")])?.unwrap_or_default();
     let prefix = format!("{folder}/");
     let mut committed = Committed::new();

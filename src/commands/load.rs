@@ -92,16 +92,18 @@ fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
 
 /// The texts behind an argument, each with the tree its bases may come from.
 fn sources(argument: &Utf8Path) -> Result<Vec<(Source, Utf8PathBuf)>, Failure> {
+    printable(argument)?;
     if argument == "-" {
         let source = Source { path: "<stdin>".to_owned(), text: disk::read_stdin()? };
         return Ok(vec![(source, Utf8PathBuf::from("."))]);
     }
-    if !argument.is_dir() {
+    if !disk::is_folder(argument) {
         let source = Source { path: argument.to_string(), text: disk::read_source(argument)? };
         return Ok(vec![(source, tree_of(argument))]);
     }
     let mut found = Vec::new();
     for path in disk::find_specs(argument)? {
+        printable(&path)?;
         let text = disk::read_source(&path)?;
         if is_spec(&text) {
             found.push((Source { path: path.to_string(), text }, tree_of(argument)));
@@ -115,13 +117,26 @@ fn sources(argument: &Utf8Path) -> Result<Vec<(Source, Utf8PathBuf)>, Failure> {
     Ok(found)
 }
 
+/// A name that a report prints on a line of its own must not start another one, or move a terminal's cursor.
+fn printable(path: &Utf8Path) -> Result<(), Failure> {
+    if path.as_str().chars().any(crate::grammar::is_unprintable) {
+        let named = path.as_str().escape_default();
+        return Err(Failure::Usage(format!("`{named}` has a character in its name that cannot be printed; rename it")));
+    }
+    Ok(())
+}
+
 /// The tree an argument was given in: the working directory for what lies below it, otherwise the folder itself.
 fn tree_of(argument: &Utf8Path) -> Utf8PathBuf {
     let climbs = argument.is_absolute() || argument.components().any(|part| part == Utf8Component::ParentDir);
     if !climbs {
         return Utf8PathBuf::from(".");
     }
-    if argument.is_dir() { argument.to_owned() } else { argument.parent().unwrap_or(Utf8Path::new(".")).to_owned() }
+    if disk::is_folder(argument) {
+        argument.to_owned()
+    } else {
+        argument.parent().unwrap_or(Utf8Path::new(".")).to_owned()
+    }
 }
 
 /// Whether a file of a folder is a spec. Other tools have a `kind: Cluster` too, and templates are often no YAML.
@@ -150,15 +165,11 @@ fn read_base(tree: &Utf8Path, from: &Utf8Path, path: &str) -> Result<Source, Str
         return Err("the path is absolute".to_owned());
     }
     let shown = plain(&folder.join(path));
-    let real = |path: &Utf8Path| {
-        path.canonicalize_utf8()
-            .map_err(|error| error.to_string().split(" (os").next().unwrap_or_default().to_lowercase())
-    };
     // The real paths: a link must not lead out either.
-    let tree_path = real(tree)?;
+    let tree_path = disk::real_path(tree)?;
     // Told before the disk is asked: what exists outside is nobody's business.
     let outside = if tree == "." { shown.starts_with("..") } else { !shown.starts_with(plain(tree)) };
-    if outside || !real(&shown)?.starts_with(&tree_path) {
+    if outside || !disk::real_path(&shown)?.starts_with(&tree_path) {
         return Err(format!(
             "it lies outside {}",
             if tree == "." { "the folder portgen runs in".to_owned() } else { format!("`{tree}`") }

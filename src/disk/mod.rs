@@ -20,7 +20,7 @@ use rustix::io::Errno;
 pub use error::DiskError;
 pub use lock::Lock;
 pub use plan::Plan;
-pub use read::{find_specs, folders, read_source, read_stdin};
+pub use read::{find_specs, folders, is_folder, read_source, read_stdin, real_path};
 pub use tree::{Entry, Tree};
 
 use crate::artifact::{Artifacts, LOCK_NAME};

@@ -125,6 +125,20 @@ fn visit(
     Ok(())
 }
 
+/// Whether a path is a folder, or a link to one.
+pub fn is_folder(path: &Utf8Path) -> bool {
+    path.is_dir()
+}
+
+/// A path without links, or why there is none, in a few words.
+///
+/// # Errors
+///
+/// What the system says: the path does not exist, or may not be looked at.
+pub fn real_path(path: &Utf8Path) -> Result<Utf8PathBuf, String> {
+    path.canonicalize_utf8().map_err(|error| error.to_string().split(" (os").next().unwrap_or_default().to_lowercase())
+}
+
 /// The folders right below `dir`, hidden ones and links left out, sorted.
 ///
 /// # Errors

@@ -83,8 +83,6 @@ fn facts(plan: &Plan, gateway: &Gateway) -> Value {
             "type": chart_service.as_str(),
             "externalTrafficPolicy": policy,
             "annotations": if gateway.service.owner == Owner::Chart { json!(needs.annotations) } else { json!({}) },
-            "loadBalancerClass": null,
-            "loadBalancerSourceRanges": [],
             "ipFamilyPolicy": if dual_stack { json!("RequireDualStack") } else { Value::Null },
             "ipFamilies": if dual_stack { json!(families(&plan.cluster.families)) } else { json!([]) },
         },

@@ -81,22 +81,28 @@ pub fn starter(answers: &Value) -> Result<String, Fault> {
         .map_err(|error| Fault { path: NAME.to_owned(), reason: error.to_string() })
 }
 
-/// What applying a change to a file of the tree does to what runs.
+/// What applying a change to a file of the tree does to what runs; nothing prunes what leaves a tree.
 #[must_use]
-pub fn effect(path: &camino::Utf8Path) -> &'static str {
-    let ending = path.extension().unwrap_or_default();
-    match path.components().next().map(|part| part.as_str().to_owned()).as_deref() {
-        Some("helm") => "helm upgrade; a changed pod template rolls the pods",
-        Some("manifests") => "kubectl apply; running pods stay",
-        Some("metallb") => "kubectl apply; a changed address or session interrupts its clients",
-        Some("cilium") => "helm upgrade of Cilium; its agents restart",
-        Some("kube-proxy") => "kube-proxy restarts; its rules stay meanwhile",
-        Some("nodes") => match ending {
+pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
+    let folder = path.components().next().map(|part| part.as_str().to_owned());
+    match (folder.as_deref(), removed) {
+        (Some("helm"), true) => "helm uninstall, as Roll back in the old tree's README says",
+        (Some("manifests" | "metallb"), true) => "stays on the cluster until kubectl delete -f of the old file",
+        (Some("cilium" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
+        (Some("nodes"), true) => {
+            "stays on the nodes until this tree's Apply, or Roll back in the old tree's README, takes it away"
+        }
+        (Some("helm"), false) => "helm upgrade; a changed pod template rolls the pods",
+        (Some("manifests"), false) => "kubectl apply; running pods stay",
+        (Some("metallb"), false) => "kubectl apply; a changed address or session interrupts its clients",
+        (Some("cilium"), false) => "helm upgrade of Cilium; its agents restart",
+        (Some("kube-proxy"), false) => "kube-proxy restarts; its rules stay meanwhile",
+        (Some("nodes"), false) => match path.extension().unwrap_or_default() {
             "nft" | "v4" | "v6" => {
                 "reload of portgen.service; connections of a changed or removed port break, all others stay"
             }
             "conf" => "sysctl -p; takes effect for sockets bound from then on",
-            _ => "daemon-reload; a removed unit is disabled first, as the tree's README does it",
+            _ => "daemon-reload; a proxy restarts, and its connections break",
         },
         _ => "nothing",
     }

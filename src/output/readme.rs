@@ -13,7 +13,7 @@ use crate::plan::{
     Bind, DataPlane, DirectNodePort, Gateway, KubeProxyMode, Mechanism, MetalLbMode, Owner, Plan, Replicas,
     ServiceType, Slot, Strategy, TrafficPolicy, protocol_word,
 };
-use crate::report::cell;
+use crate::report::{cell, plain_cell};
 
 /// The files of each pool's nodes.
 type NodeFiles<'a> = BTreeMap<&'a DnsLabel, Vec<node::NodeFile>>;
@@ -50,7 +50,7 @@ fn finding_line(finding: &Finding) -> String {
     };
     let weight = if finding.accepted.is_some() { "accepted" } else { finding.severity().as_str() };
     let rest = match &finding.accepted {
-        Some(reason) => format!("accepted because: {}", cell(reason)),
+        Some(reason) => format!("accepted because: {}", plain_cell(reason)),
         None => cell(&finding.help),
     };
     format!("{weight} `{}`{place}: {}; {rest}", finding.rule.name, cell(&finding.message))
@@ -94,7 +94,7 @@ fn gateway_context(plan: &Plan, gateway: &Gateway) -> Value {
     };
     json!({
         "name": gateway.name,
-        "chart": format!("{} {}", gateway.chart.profile.display_name, gateway.chart_version),
+        "chart": chart_label(gateway),
         "strategy": gateway.strategy.name(),
         "where": format!("{}, {place}", public_ports(gateway)),
         "who": who,
@@ -102,6 +102,17 @@ fn gateway_context(plan: &Plan, gateway: &Gateway) -> Value {
         "picture": picture(plan, gateway),
         "story": story(plan, gateway),
     })
+}
+
+/// `Kong 3.9, chart 3.4.1`; which Kong another chart version brings, the profile does not know.
+fn chart_label(gateway: &Gateway) -> String {
+    let profile = &gateway.chart.profile;
+    let version = &gateway.chart_version;
+    if *version == profile.chart.version {
+        format!("{} {}, chart {version}", profile.display_name, profile.chart.app_version)
+    } else {
+        format!("{}, chart {version}", profile.display_name)
+    }
 }
 
 fn pools_and_interfaces(plan: &Plan, gateway: &Gateway) -> String {
@@ -331,12 +342,12 @@ fn units(node: &NodePlan) -> Vec<String> {
 fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
     let mut steps =
         vec![step("The namespaces and what stands in them:", ["kubectl apply --server-side -k manifests".to_owned()])];
-    if let Some(version) = plan.cluster.data_plane.cilium() {
+    if plan.cluster.data_plane.cilium().is_some() {
         steps.push(step(
-            "What gateways need of Cilium, beside your own values. CILIUM is the version that is installed; nothing to do if it has these values already:",
+            "What gateways need of Cilium, beside your own values; nothing to do if it has these values already. The installed version stays:",
             [
-                format!("CILIUM={version}.0"),
-                "helm upgrade cilium cilium --repo https://helm.cilium.io --version \"$CILIUM\" -n kube-system --reuse-values -f cilium/values.yaml".to_owned(),
+                "CILIUM=$(helm -n kube-system list --filter '^cilium$' -o json | sed -n 's/.*\"chart\":\"cilium-\\([^\"]*\\)\".*/\\1/p')".to_owned(),
+                "helm upgrade cilium cilium --repo https://helm.cilium.io --version \"${CILIUM:?not found}\" -n kube-system --reuse-values -f cilium/values.yaml".to_owned(),
             ],
         ));
     }
@@ -359,12 +370,8 @@ fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             ["kubectl apply --server-side -k metallb".to_owned()],
         ));
     }
-    // A process in the node's network namespace may need the node's setting to start, and is open as soon as it has.
-    let first = |pool: &DnsLabel| {
-        plan.gateways.values().any(|gateway| gateway.needs.host_network && gateway.pools.contains(pool))
-    };
-    let (before, after): (Vec<_>, Vec<_>) = plan.nodes.iter().partition(|(pool, _)| first(pool));
-    steps.extend(before.into_iter().map(|(pool, node)| node_step(plan, pool, node, files, "before its gateways")));
+    // First, so that no port is open before its guard is there; until a pod answers, the public port is refused.
+    steps.extend(plan.nodes.iter().map(|(pool, node)| node_step(plan, pool, node, files)));
     for gateway in plan.gateways.values() {
         let profile = &gateway.chart.profile;
         steps.push(step(
@@ -380,13 +387,10 @@ fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             )],
         ));
     }
-    steps.extend(
-        after.into_iter().map(|(pool, node)| node_step(plan, pool, node, files, "once a pod of its gateways is ready")),
-    );
     steps
 }
 
-fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>, when: &str) -> Value {
+fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>) -> Value {
     let mut commands = vec!["systemctl daemon-reload".to_owned()];
     if node.unprivileged_port_start.is_some() {
         commands.push("sysctl -q -p /etc/sysctl.d/90-portgen.conf".to_owned());
@@ -404,7 +408,7 @@ fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_
         commands.push(format!("systemctl stop {name}.service"));
         commands.push(format!("systemctl restart {sockets}"));
     }
-    let mut step = step(format!("Each node of pool {pool}, {when}:"), on_node(pool, files, &commands));
+    let mut step = step(format!("Each node of pool {pool}, before its gateways:"), on_node(pool, files, &commands));
     step["notes"] = json!(node_notes(plan, pool, node));
     step
 }
@@ -425,7 +429,7 @@ fn node_notes(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
         notes.push(format!("The node needs `{command} {}` if it does not have them.", packages.join(" ")));
     }
     if node.needs_nft() || node.needs_iptables() {
-        notes.push(format!("A reload is without a gap: only connections of a port that changed or went break. Whatever runs `nft flush ruleset` removes these rules too; `systemctl reload {}` brings them back.", node::UNIT));
+        notes.push(format!("A reload is without a gap: only connections of a port that changed or went break. Taking away what an earlier tree left stops the rules for a moment. Whatever runs `nft flush ruleset` removes these rules too; `systemctl reload {}` brings them back.", node::UNIT));
     }
     if node.needs_iptables() {
         notes.push(
@@ -466,7 +470,10 @@ fn verify(plan: &Plan) -> Vec<Value> {
                     "IP=$(kubectl -n {} get service {} -o jsonpath='{path}')",
                     gateway.namespace, gateway.service.name
                 ));
-                "$IP".to_owned()
+                match plan.cluster.families[0] {
+                    Family::IPv4 => "$IP".to_owned(),
+                    Family::IPv6 => "[$IP]".to_owned(),
+                }
             }
             _ => "node.example.net".to_owned(),
         };
@@ -497,10 +504,15 @@ fn verify(plan: &Plan) -> Vec<Value> {
             commands.push(format!("nft list table {}", node::nft::TABLE));
         }
         if node.needs_iptables() {
-            commands.extend(node.families.iter().map(|family| match family {
-                Family::IPv4 => format!("iptables -w -t mangle -vnL {}", node::iptables::CHAIN),
-                Family::IPv6 => format!("ip6tables -w -t mangle -vnL {}", node::iptables::CHAIN),
-            }));
+            for family in &node.families {
+                let program = match family {
+                    Family::IPv4 => "iptables",
+                    Family::IPv6 => "ip6tables",
+                };
+                for table in node::iptables::TABLES {
+                    commands.push(format!("{program} -w -t {} -vnL {}", table.as_str(), node::iptables::CHAIN));
+                }
+            }
         }
         if node.unprivileged_port_start.is_some() {
             commands.push("sysctl net.ipv4.ip_unprivileged_port_start".to_owned());
@@ -516,6 +528,16 @@ fn url_host(address: &str) -> String {
 
 fn remove(plan: &Plan) -> Vec<Value> {
     let mut steps = Vec::new();
+    for gateway in plan.gateways.values() {
+        let mut commands = vec![format!("helm uninstall {} -n {}", gateway.release, gateway.namespace)];
+        if gateway.service.owner == Owner::Portgen {
+            commands.push(format!("kubectl delete -f manifests/service-{}.yaml", gateway.service.name));
+        }
+        if let Strategy::MetalLb { .. } = gateway.strategy {
+            commands.push(format!("kubectl delete -f metallb/{}.yaml", gateway.name));
+        }
+        steps.push(step(format!("Gateway {}:", gateway.name), commands));
+    }
     for (pool, node) in &plan.nodes {
         let units = units(node);
         let mut commands = Vec::new();
@@ -531,19 +553,9 @@ fn remove(plan: &Plan) -> Vec<Value> {
             commands.push("sysctl -w net.ipv4.ip_unprivileged_port_start=1024".to_owned());
         }
         steps.push(step(
-            format!("The rules on a node of pool {pool}; stopping the unit removes what it loaded and nothing else:"),
+            format!("What lies on a node of pool {pool}, after its gateways; stopping a unit removes what it loaded and nothing else:"),
             commands,
         ));
-    }
-    for gateway in plan.gateways.values() {
-        let mut commands = vec![format!("helm uninstall {} -n {}", gateway.release, gateway.namespace)];
-        if gateway.service.owner == Owner::Portgen {
-            commands.push(format!("kubectl delete -f manifests/service-{}.yaml", gateway.service.name));
-        }
-        if let Strategy::MetalLb { .. } = gateway.strategy {
-            commands.push(format!("kubectl delete -f metallb/{}.yaml", gateway.name));
-        }
-        steps.push(step(format!("Gateway {}:", gateway.name), commands));
     }
     steps
 }

@@ -15,7 +15,7 @@ pub fn write(sink: &mut dyn io::Write, reports: &[Report<'_>]) -> io::Result<()>
         let finding = located.finding;
         let weight = if finding.accepted.is_some() { "accepted" } else { finding.severity().as_str() };
         let instead = match &finding.accepted {
-            Some(reason) => format!("accepted: {}", cell(reason)),
+            Some(reason) => format!("accepted: {}", plain_cell(reason)),
             None => cell(&finding.help),
         };
         writeln!(
@@ -51,4 +51,9 @@ pub fn cell(text: &str) -> String {
         }
     }
     cell
+}
+
+/// Text that a user wrote, fit for one table cell: none of it is markup, backticks included.
+pub fn plain_cell(text: &str) -> String {
+    cell(&text.replace('`', "'"))
 }

@@ -8,7 +8,7 @@ mod sarif;
 mod text;
 
 pub use locate::{Located, Location, Origin, locate};
-pub use markdown::cell;
+pub use markdown::{cell, plain_cell};
 
 use std::io;
 
