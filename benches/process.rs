@@ -51,11 +51,9 @@ fn main() {
     for (times, (name, program, arguments)) in times.iter_mut().zip(&programs) {
         let time = median(times);
         let ratio = time.as_secs_f64() / base.as_secs_f64();
-        println!(
-            "{name:<34} {:>7.2} ms {ratio:>12.2} {:>7.1} MB",
-            time.as_secs_f64() * 1e3,
-            peak(scratch.path(), program, arguments)
-        );
+        let peak = peak(scratch.path(), program, arguments);
+        println!("{name:<34} {:>7.2} ms {ratio:>12.2} {peak:>7.1} MB", time.as_secs_f64() * 1e3);
+        assert!(peak < 16.0, "{name} takes more than 16 MB");
     }
     let fresh = fresh_render(scratch.path(), portgen);
     println!(
@@ -64,10 +62,9 @@ fn main() {
         fresh.as_secs_f64() * 1e3,
         fresh.as_secs_f64() / base.as_secs_f64()
     );
-    println!(
-        "binary: {:.2} MB",
-        u32::try_from(fs::metadata(portgen).expect("the program").len()).map_or(f64::INFINITY, f64::from) / 1e6
-    );
+    let size = u32::try_from(fs::metadata(portgen).expect("the program").len()).map_or(f64::INFINITY, f64::from) / 1e6;
+    println!("binary: {size:.2} MB");
+    assert!(size < 9.0, "the binary has grown beyond 9 MB");
     stages(scratch.path());
 }
 
