@@ -66,7 +66,9 @@ fn every_flagged_spec_gives_its_finding_and_every_mended_one_none() {
             let fragment = section(rule.page, title).unwrap_or_else(|| panic!("{} has no `{title}`", rule.name));
             if raw { fragment.to_owned() } else { laid_over(fragment, rule.name) }
         };
-        let flagged = findings(text("Flagged"));
+        // A fragment of YAML is no whole spec: what else it lacks is beside the point.
+        let mut flagged = findings(text("Flagged"));
+        flagged.retain(|finding| !raw || finding.rule.name.starts_with("yaml-"));
         let named: Vec<&str> =
             flagged.iter().filter(|finding| weighs(rule, finding)).map(|finding| finding.rule.name).collect();
         assert!(!named.is_empty(), "{}: the flagged spec is not flagged", rule.name);

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::{rules, text_finding};
 use crate::finding::{Finding, Place, shown};
-use crate::source::{Entry, FileId, Files, Node, Source, Span, Value, compose};
+use crate::source::{Entry, FileId, Files, Node, Source, Span, Value, compose_as_far};
 
 /// Gives a base's text by the path of the file that names it and the path it names,
 /// with the path under which it is known from then on; or why it cannot be had.
@@ -44,17 +44,12 @@ fn resolve(
     budget: &mut Budget,
 ) -> Option<Node> {
     let path = Utf8PathBuf::from(&source.path);
-    let composed = {
+    let (node, faults) = {
         let file = files.add(source);
-        compose(&files.get(file).text, file)
+        compose_as_far(&files.get(file).text, file)
     };
-    let node = match composed {
-        Ok(node) => node,
-        Err(faults) => {
-            findings.extend(faults.into_iter().map(text_finding));
-            return None;
-        }
-    };
+    findings.extend(faults.into_iter().map(text_finding));
+    let node = node?;
     let Some(bases) = base_paths(&node) else {
         return Some(node);
     };

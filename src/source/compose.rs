@@ -31,6 +31,15 @@ const BLANK: [char; 4] = [' ', '\t', '\n', '\r'];
 /// One fault or more, ordered by where they stand. A syntax error ends the
 /// reading, other faults do not.
 pub fn compose(text: &str, file: FileId) -> Result<Node, Vec<Fault>> {
+    match compose_as_far(text, file) {
+        (Some(node), faults) if faults.is_empty() => Ok(node),
+        (_, faults) => Err(faults),
+    }
+}
+
+/// The same, with the tree beside faults that leave no doubt what was meant: a number with a leading zero counts as
+/// decimal, of two equal keys the first. Whoever looks for further faults can then go on.
+pub fn compose_as_far(text: &str, file: FileId) -> (Option<Node>, Vec<Fault>) {
     let mut composer = Composer {
         text,
         file,
@@ -45,15 +54,12 @@ pub fn compose(text: &str, file: FileId) -> Result<Node, Vec<Fault>> {
         root: None,
     };
     // A stop has left its fault behind; so has a missing root.
-    let _: Flow = composer.run();
+    let stopped = composer.run().is_err();
     let Composer { mut faults, root, .. } = composer;
-    if faults.is_empty()
-        && let Some(node) = root
-    {
-        return Ok(node);
-    }
     faults.sort_by_key(|fault| (fault.span.start, fault.span.end));
-    Err(faults)
+    let clear = |fault: &Fault| matches!(fault.rule, "yaml-leading-zero" | "yaml-duplicate-key");
+    let whole = !stopped && faults.iter().all(clear);
+    (root.filter(|_| whole), faults)
 }
 
 /// Composing goes on, or a fault was noted after which it cannot.
@@ -335,7 +341,7 @@ impl<'t> Composer<'t> {
                     place,
                     Some(help),
                 )?;
-                return Ok(None);
+                return Ok(text.parse().ok().map(Value::Int));
             }
             Plain::TooBig => {
                 self.note(

@@ -2,7 +2,7 @@
 
 mod compose;
 
-pub use compose::compose;
+pub use compose::{compose, compose_as_far};
 
 /// Which of the files of one run a span lies in: an index into [`Files`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
