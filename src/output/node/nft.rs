@@ -187,7 +187,7 @@ impl fmt::Display for Chain {
             ChainKind::Filter => "filter",
             ChainKind::Nat => "nat",
         };
-        writeln!(f, "  # {}", about(self.name))?;
+        writeln!(f, "  # {}", self.about())?;
         writeln!(f, "  chain {} {{", self.name)?;
         writeln!(f, "    type {kind} hook {} priority {}; policy accept;", self.hook, self.priority)?;
         for rule in &self.rules {
@@ -197,17 +197,21 @@ impl fmt::Display for Chain {
     }
 }
 
-/// What a chain is there for, for whoever reads the file.
-fn about(chain: &str) -> &'static str {
-    match chain {
-        "prerouting" => {
-            "Comes in: shut ports, allow-lists, public port to node port. ICMP errors quote our own packets back: the port in the quote changes too, and a zero field takes up the difference in the checksum."
+impl Chain {
+    /// What it is there for, for whoever reads the file.
+    fn about(&self) -> &'static str {
+        let errors = self.rules.iter().flat_map(|rule| &rule.matches).any(|one| matches!(one, Match::Icmp(_)));
+        match self.name {
+            "prerouting" if errors => {
+                "Comes in: shut ports, allow-lists, public port to node port. ICMP errors quote our own packets back: the port in the quote changes too, and a zero field takes up the difference in the checksum."
+            }
+            "prerouting" => "Comes in: shut ports and allow-lists.",
+            "postrouting" => "Goes out: node port back to public port, in answers and in the errors this node sends.",
+            "output" => "This node to its own addresses: public port to node port.",
+            "input" => "Answers to this node itself: node port back to public port.",
+            "redirect_prerouting" => "Comes in: to the process that listens on this node.",
+            _ => "This node to itself: to the process that listens here.",
         }
-        "postrouting" => "Goes out: node port back to public port, in answers and in the errors this node sends.",
-        "output" => "This node to its own addresses: public port to node port.",
-        "input" => "Answers to this node itself: node port back to public port.",
-        "redirect_prerouting" => "Comes in: to the process that listens on this node.",
-        _ => "This node to itself: to the process that listens here.",
     }
 }
 
