@@ -137,8 +137,6 @@ pub struct Finding {
     pub message: String,
     /// Where.
     pub place: Place,
-    /// What stands under the underlined text, a few words; may be empty.
-    pub label: String,
     /// What to write instead.
     pub help: String,
     /// Further places that belong to it.
@@ -151,22 +149,7 @@ impl Finding {
     /// A finding at a place, with the help that goes with it.
     #[must_use]
     pub fn new(rule: &'static Rule, place: Place, message: impl Into<String>, help: impl Into<String>) -> Self {
-        Self {
-            rule,
-            message: message.into(),
-            place,
-            label: String::new(),
-            help: help.into(),
-            also: Vec::new(),
-            accepted: None,
-        }
-    }
-
-    /// The same with a few words under the underlined text.
-    #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
-        self
+        Self { rule, message: message.into(), place, help: help.into(), also: Vec::new(), accepted: None }
     }
 
     /// The same with a further place.

@@ -60,7 +60,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
         }
     }
     if let Some(route) = &gateway.idle_limits {
-        let message = "nothing is limited: `burst` belongs to `newConnectionsPerSecond`".to_owned();
-        say(route.clone(), message, "add `newConnectionsPerSecond` or `connectionsPerSource`, or take it out");
+        let message = "`burst` belongs to `newConnectionsPerSecond`, which is not set".to_owned();
+        say(route.clone(), message, "add `newConnectionsPerSecond`, or take `burst` out");
     }
 }

@@ -514,7 +514,7 @@ pub enum Exposure {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         allow_from: Vec<Cidr>,
         /// What one source may use.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_limit")]
         limits: Option<Limits>,
         /// Whether the node port itself stays reachable; `deny` unless said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -532,7 +532,7 @@ pub enum Exposure {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         allow_from: Vec<Cidr>,
         /// What one source may use.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "some_limit")]
         limits: Option<Limits>,
     },
     /// A LoadBalancer Service whose address MetalLB announces.
@@ -616,6 +616,7 @@ pub enum MetalLbMode {
 /// What one source address (an IPv4 address, an IPv6 /64) may use; at least one of the two limits.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(extend("minProperties" = 1))]
 pub struct Limits {
     /// Connections open at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -626,6 +627,15 @@ pub struct Limits {
     /// New connections that may come at once before the rate counts; 5 unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<Count>,
+}
+
+fn some_limit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Limits>, D::Error> {
+    match Option::<Limits>::deserialize(deserializer)? {
+        Some(Limits { connections_per_source: None, new_connections_per_second: None, burst: None }) => {
+            Err(serde::de::Error::custom("limits that limit nothing"))
+        }
+        limits => Ok(limits),
+    }
 }
 
 /// Address ranges, at least one.

@@ -263,11 +263,7 @@ fn idle_limits(exposure: &spec::Exposure, route: &Route) -> Option<Route> {
         return None;
     };
     let here = route.key("exposure").key("limits");
-    match (limits.new_connections_per_second, limits.burst, limits.connections_per_source) {
-        (None, Some(_), _) => Some(here.key("burst")),
-        (None, None, None) => Some(here),
-        _ => None,
-    }
+    (limits.new_connections_per_second.is_none() && limits.burst.is_some()).then(|| here.key("burst"))
 }
 
 fn replicas(written: Option<&spec::Replicas>) -> Replicas {

@@ -201,7 +201,7 @@ pub struct Gateway {
     pub values: serde_json::Map<String, serde_json::Value>,
     /// Findings taken on purpose.
     pub accept: Vec<Accepted>,
-    /// The first field of `limits` that limits nothing: a burst without a rate, or `limits` itself.
+    /// Where a burst was written that belongs to no rate.
     pub idle_limits: Option<Route>,
 }
 

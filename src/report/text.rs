@@ -23,7 +23,7 @@ fn frame(renderer: &Renderer, located: &Located<'_>) -> String {
         Severity::Note if finding.accepted.is_some() => Level::NOTE.with_name("accepted"),
         Severity::Note => Level::NOTE,
     };
-    let primary = (&located.location, AnnotationKind::Primary, finding.label.as_str());
+    let primary = (&located.location, AnnotationKind::Primary, "");
     let also = located.also.iter().map(|(location, label)| (location, AnnotationKind::Context, *label));
     let mut windows: Vec<Window<'_>> = Vec::new();
     for place in std::iter::once(primary).chain(also) {
