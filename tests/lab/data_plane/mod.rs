@@ -1,0 +1,158 @@
+//! What turns a Service into packets: models of kube-proxy's modes, and a stand-in for Cilium's replacement.
+
+pub mod cilium;
+pub mod iptables;
+pub mod nftables;
+
+use std::net::{IpAddr, SocketAddr};
+
+use data_encoding::BASE32;
+use sha2::{Digest as _, Sha256};
+
+use crate::net::{Addresses, Family, LOAD_BALANCER, Machine, PODS};
+use crate::node::Variant;
+use crate::traffic::Transport;
+
+/// What serves a Service on a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DataPlane {
+    Iptables(Variant),
+    Nftables,
+    Ipvs,
+    Cilium,
+}
+
+impl DataPlane {
+    /// The `serviceProxy` of a spec.
+    pub fn spec(self) -> &'static str {
+        match self {
+            Self::Iptables(_) => "{type: kube-proxy, mode: iptables}",
+            Self::Nftables => "{type: kube-proxy, mode: nftables}",
+            Self::Ipvs => "{type: kube-proxy, mode: ipvs, strictARP: true}",
+            Self::Cilium => "{type: cilium, version: \"1.18\", kubeProxyReplacement: true}",
+        }
+    }
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Iptables(Variant::Nft) => "iptables (nft)",
+            Self::Iptables(Variant::Legacy) => "iptables (legacy)",
+            Self::Nftables => "nftables",
+            Self::Ipvs => "IPVS",
+            Self::Cilium => "Cilium (stand-in)",
+        }
+    }
+
+    /// The program that is `iptables` on such a node.
+    pub fn variant(self) -> Variant {
+        match self {
+            Self::Iptables(variant) => variant,
+            Self::Nftables | Self::Ipvs | Self::Cilium => Variant::Nft,
+        }
+    }
+
+    /// Starts on a node.
+    pub fn start(self, machine: &Machine, node: usize, services: &[Service]) {
+        match self {
+            Self::Iptables(variant) => {
+                // What kube-proxy sets so that node ports answer on 127.0.0.1 too.
+                machine.sh("echo 1 > /proc/sys/net/ipv4/conf/all/route_localnet");
+                self.sync(machine, node, services);
+                for program in ["iptables", "ip6tables"] {
+                    for (table, rule) in iptables::JUMPS {
+                        machine.sh(&format!("{program}-{} -w 30 -t {table} -I {rule}", variant.name()));
+                    }
+                }
+            }
+            Self::Nftables | Self::Ipvs | Self::Cilium => self.sync(machine, node, services),
+        }
+    }
+
+    /// Makes the rules on a node what the Services say now.
+    pub fn sync(self, machine: &Machine, node: usize, services: &[Service]) {
+        match self {
+            Self::Iptables(variant) => {
+                for (family, program) in [(Family::V4, "iptables"), (Family::V6, "ip6tables")] {
+                    let program = format!("{program}-{}-restore", variant.name());
+                    machine.command(
+                        &[&program, "-w", "30", "--noflush", "--counters"],
+                        &iptables::restore(family, services, node),
+                    );
+                }
+            }
+            Self::Nftables => drop(machine.command(&["nft", "-f", "-"], &nftables::ruleset(services, node))),
+            Self::Cilium => drop(machine.command(&["nft", "-f", "-"], &cilium::ruleset(services, node))),
+            Self::Ipvs => panic!("there is no model of IPVS: a real kube-proxy runs it"),
+        }
+    }
+}
+
+/// Which pods answer what comes from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Traffic {
+    Cluster,
+    Local,
+}
+
+/// A Service as the data plane sees it.
+#[derive(Debug, Clone)]
+pub struct Service {
+    pub namespace: String,
+    pub name: String,
+    pub cluster_ip: Addresses,
+    pub ports: Vec<ServicePort>,
+    pub traffic: Traffic,
+    /// Whether it has the load balancer's address.
+    pub load_balancer: bool,
+    /// The pods behind it, by position.
+    pub endpoints: Vec<usize>,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone)]
+pub struct ServicePort {
+    pub name: String,
+    pub transport: Transport,
+    pub port: u16,
+    pub target_port: u16,
+    pub node_port: Option<u16>,
+}
+
+/// Where clients from outside find a port.
+#[derive(Debug, Clone, Copy)]
+pub enum Frontend {
+    Address(IpAddr, u16),
+    NodePort(u16),
+}
+
+impl Service {
+    /// kube-proxy's name for a port.
+    fn port_name(&self, port: &ServicePort) -> String {
+        format!("{}/{}:{}", self.namespace, self.name, port.name)
+    }
+
+    fn outside(&self, port: &ServicePort, family: Family) -> Vec<Frontend> {
+        let load_balancer = self.load_balancer.then(|| Frontend::Address(family.of(LOAD_BALANCER), port.port));
+        load_balancer.into_iter().chain(port.node_port.map(Frontend::NodePort)).collect()
+    }
+}
+
+impl Transport {
+    /// netfilter's word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+        }
+    }
+}
+
+/// A pod's address with a port, the way kube-proxy writes it.
+fn endpoint(pod: usize, port: u16, family: Family) -> SocketAddr {
+    SocketAddr::new(family.of(PODS[pod]), port)
+}
+
+/// The first letters of the base32 of a SHA-256: how kube-proxy keeps chain names short.
+fn hash(text: &str, length: usize) -> String {
+    BASE32.encode(&Sha256::digest(text.as_bytes()))[..length].to_owned()
+}

@@ -1,0 +1,62 @@
+//! The packet lab: the rendered trees of specs, loaded into a real kernel, carry real connections.
+//!
+//! `cargo test --test lab` runs it and prints the matrix. It runs as root, or unprivileged where the kernel lets it make
+//! namespaces; elsewhere every test is counted as ignored, and it says so.
+#![allow(missing_docs)]
+
+#[path = "../common/mod.rs"]
+mod common;
+mod data_plane;
+mod matrix;
+mod net;
+mod node;
+mod scene;
+mod traffic;
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Trial};
+use nix::mount::{MsFlags, mount};
+use nix::sched::{CloneFlags, unshare};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|verb| verb == "serve") {
+        return traffic::serve_forever(&arguments[1..]);
+    }
+    let arguments = Arguments::from_args();
+    // Before the first thread: a user namespace takes in a whole process.
+    let able = own_namespaces();
+    let tools =
+        ["ip", "nft", "ethtool", "setpriv", "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"];
+    let able = common::available("the right to make network namespaces", able)
+        && tools.iter().all(|tool| common::available(tool, common::has(tool)));
+    let mut trials = Vec::new();
+    for case in matrix::CASES {
+        for data_plane in matrix::DATA_PLANES {
+            trials.push(Trial::test(format!("{} on {}", case.title, data_plane.name()), move || {
+                matrix::run(&case, data_plane).map(drop).map_err(Into::into)
+            }));
+        }
+    }
+    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
+    libtest_mimic::run(&arguments, trials).exit_code()
+}
+
+/// Moves this process into namespaces of its own; tells whether the kernel allows it.
+fn own_namespaces() -> bool {
+    let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
+    let private = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
+    let made = if user.is_root() {
+        unshare(private).is_ok()
+    } else {
+        unshare(private | CloneFlags::CLONE_NEWUSER).is_ok()
+            && std::fs::write("/proc/self/setgroups", "deny").is_ok()
+            && std::fs::write("/proc/self/uid_map", format!("0 {user} 1")).is_ok()
+            && std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).is_ok()
+    };
+    // Mounts made here stay here; and iptables' lock is taken in a /run of our own.
+    let nothing: Option<&str> = None;
+    made && mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).is_ok()
+        && mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), nothing).is_ok()
+}

@@ -1,0 +1,235 @@
+//! A lab at work: the machines, a data plane on the nodes, gateways that listen, and a rendered tree on the nodes.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::process::Child;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use portgen::chart::Charts;
+use portgen::input;
+use portgen::plan::{self, Bind, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
+use portgen::source::Source as Text;
+
+use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
+use crate::net::{Addresses, CLUSTER_IP, Family, LOAD_BALANCER, NODES, Topology, v6};
+use crate::node::{Installed, Tree};
+use crate::traffic::{Gateway, PATIENCE, Transport};
+
+/// A spec of the lab's two nodes.
+pub fn spec(data_plane: DataPlane, exposure: &str, udp: bool) -> String {
+    let http3 = if udp { "\n      http3: {port: 443, tls: true, protocol: UDP}" } else { "" };
+    format!(
+        "apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: lab}}
+cluster:
+  kubernetesVersion: \"1.34\"
+  serviceProxy: {}
+  ipFamilies: [IPv4, IPv6]
+  podSecurity: privileged
+nodePools:
+  edge:
+    nodeSelector: {{pool: edge}}
+    os: debian-12
+    addresses: [198.51.100.11, 198.51.100.12, \"2001:db8:64::11\", \"2001:db8:64::12\"]
+gateways:
+  apisix:
+    chart: apisix
+    namespace: gw
+    nodePools: [edge]
+    ports:
+      http: {{port: 80}}
+      https: {{port: 443, tls: true}}{http3}
+    replicas: 2
+    exposure: {exposure}
+",
+        data_plane.spec()
+    )
+}
+
+/// The plan of a spec.
+pub fn plan(spec: &str) -> Plan {
+    let source = Text { path: "portgen.yaml".to_owned(), text: spec.to_owned() };
+    let input = input::parse(source, &mut |_, _| Err("the lab has no bases".to_owned()));
+    let spec = input.spec.unwrap_or_else(|| panic!("{:?}", input.findings));
+    plan::build(&spec, &Charts::built_in(|_| true))
+}
+
+/// Where the processes of a gateway listen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Home {
+    Pods,
+    Nodes,
+}
+
+/// Machines with everything on them that a spec speaks of.
+pub struct Scene {
+    pub net: Topology,
+    pub data_plane: DataPlane,
+    /// The gateway's Service first, where it has one, and somebody else's.
+    pub services: Vec<Service>,
+    pub gateways: Vec<Gateway>,
+    /// Where clients find the gateway on each node.
+    edge: [Addresses; 2],
+    listens: Vec<(Transport, u16)>,
+    direct: bool,
+    installed: Vec<Installed>,
+    processes: Vec<Child>,
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        for process in &mut self.processes {
+            // One that ended by itself is gone already.
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+}
+
+impl Scene {
+    /// The machines with a data plane and the gateways of a spec, without any node file.
+    pub fn new(data_plane: DataPlane, spec: &str) -> Self {
+        let plan = plan(spec);
+        let gateway = plan.gateways.values().next().expect("a gateway");
+        let ports = gateway.ports.iter().map(|(name, port)| ServicePort {
+            name: name.to_string(),
+            transport: match port.protocol {
+                Protocol::TCP => Transport::Tcp,
+                Protocol::UDP => Transport::Udp,
+            },
+            port: port.port.get(),
+            target_port: port.target_port.get(),
+            node_port: port.node_port.map(|port| port.get()),
+        });
+        let ports: Vec<ServicePort> = ports.collect();
+        let load_balancer = gateway.needs.service_type == ServiceType::LoadBalancer;
+        let home = if gateway.needs.host_network { Home::Nodes } else { Home::Pods };
+        let edge = Service {
+            namespace: gateway.namespace.to_string(),
+            name: gateway.service.name.clone(),
+            cluster_ip: CLUSTER_IP,
+            ports: ports.clone(),
+            traffic: match gateway.needs.policy {
+                Some(TrafficPolicy::Local) => Traffic::Local,
+                _ => Traffic::Cluster,
+            },
+            load_balancer,
+            endpoints: vec![0],
+        };
+        // Somebody else's Service: what happens beside a gateway must not touch it.
+        let other = Service {
+            namespace: "other".to_owned(),
+            name: "app".to_owned(),
+            cluster_ip: ("203.0.113.150".parse().expect("an address"), v6(0x80, 0x150)),
+            ports: vec![ServicePort {
+                name: "http".to_owned(),
+                transport: Transport::Tcp,
+                port: 80,
+                target_port: 7000,
+                node_port: None,
+            }],
+            traffic: Traffic::Cluster,
+            load_balancer: false,
+            endpoints: vec![1],
+        };
+        let net = Topology::new();
+        let services = if home == Home::Pods { vec![edge, other] } else { vec![other] };
+        for (node, machine) in net.nodes.iter().enumerate() {
+            data_plane.start(machine, node, &services);
+        }
+        let listens: Vec<(Transport, u16)> = ports.iter().map(|port| (port.transport, port.target_port)).collect();
+        let direct = matches!(gateway.strategy, Strategy::HostNetwork { bind: Bind::Direct, .. });
+        let mut gateways = match home {
+            Home::Pods => ["pod1", "pod2"].into_iter().zip(&net.pods).collect(),
+            // It needs the node's sysctl first.
+            Home::Nodes if direct => Vec::new(),
+            Home::Nodes => ["node1", "node2"].into_iter().zip(&net.nodes).collect(),
+        };
+        let mut gateways: Vec<Gateway> =
+            gateways.drain(..).map(|(name, machine)| Gateway::listen(machine, name, &listens)).collect();
+        gateways.push(Gateway::listen(&net.pods[1], "app", &[(Transport::Tcp, 7000)]));
+        Self {
+            net,
+            data_plane,
+            services,
+            gateways,
+            edge: if load_balancer { [LOAD_BALANCER; 2] } else { NODES },
+            listens,
+            direct,
+            installed: Vec::new(),
+            processes: Vec::new(),
+        }
+    }
+
+    /// Puts a tree on both nodes and boots it, with the processes that its sockets start.
+    pub fn install(&mut self, tree: &Arc<Tree>) {
+        for machine in &self.net.nodes {
+            let installed = Installed::new(machine, tree, self.data_plane.variant());
+            installed.start(machine);
+            self.processes.extend(installed.proxies().iter().map(|command| machine.start(command)));
+            self.installed.push(installed);
+        }
+        if self.direct {
+            // The kernel looks at capabilities, not at the user: a root without them is anybody.
+            let ports: Vec<String> =
+                self.listens.iter().map(|(transport, port)| format!("{}:{port}", transport.word())).collect();
+            for (machine, name) in self.net.nodes.iter().zip(["node1", "node2"]) {
+                let program = std::env::current_exe().expect("a path");
+                let mut command = vec![
+                    "setpriv",
+                    "--bounding-set=-all",
+                    "--inh-caps=-all",
+                    program.to_str().expect("UTF-8"),
+                    "serve",
+                    name,
+                ];
+                command.extend(ports.iter().map(String::as_str));
+                self.processes.push(machine.start(&command.into_iter().map(str::to_owned).collect::<Vec<_>>()));
+            }
+        }
+        self.wait();
+    }
+
+    /// Runs lines of the unit on a node.
+    pub fn unit(&self, node: usize, setting: &str) {
+        self.installed[node].run(&self.net.nodes[node], setting);
+    }
+
+    /// Puts another tree on a node.
+    pub fn replace(&mut self, node: usize, tree: &Arc<Tree>) {
+        self.installed[node].replace(&self.net.nodes[node], tree);
+    }
+
+    /// Until the processes listen.
+    fn wait(&self) {
+        let ports: &[u16] = if self.processes.is_empty() { &[] } else { &[80, 443] };
+        let ends = Instant::now() + PATIENCE;
+        for (machine, &port) in self.net.nodes.iter().flat_map(|machine| ports.iter().map(move |port| (machine, port)))
+        {
+            while machine.run(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()) {
+                assert!(Instant::now() < ends, "nothing listens on port {port}");
+                thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+
+    /// Where clients find a port of the gateway on a node.
+    pub fn at(&self, node: usize, family: Family, port: u16) -> SocketAddr {
+        SocketAddr::new(family.of(self.edge[node]), port)
+    }
+
+    /// Changes which pods are behind the gateway's Service, everywhere.
+    pub fn set_endpoints(&mut self, endpoints: &[usize]) {
+        self.services[0].endpoints = endpoints.to_vec();
+        self.sync();
+    }
+
+    /// Lets the data plane write its rules again on every node.
+    pub fn sync(&self) {
+        for (node, machine) in self.net.nodes.iter().enumerate() {
+            self.data_plane.sync(machine, node, &self.services);
+        }
+    }
+}
