@@ -7,17 +7,25 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod data_plane;
+mod dump;
+mod faults;
+mod kube_api;
 mod matrix;
+mod models;
 mod net;
 mod node;
+mod real;
+mod refusals;
 mod scene;
 mod traffic;
 
 use std::process::ExitCode;
 
+use data_plane::DataPlane;
 use libtest_mimic::{Arguments, Trial};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
+use scene::Kind;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -35,9 +43,28 @@ fn main() -> ExitCode {
     for case in matrix::CASES {
         for data_plane in matrix::DATA_PLANES {
             trials.push(Trial::test(format!("{} on {}", case.title, data_plane.name()), move || {
-                matrix::run(&case, data_plane).map(drop).map_err(Into::into)
+                Ok(matrix::run(&case, data_plane, Kind::Model).map(drop)?)
             }));
+            if real::program().is_some() && data_plane != DataPlane::Cilium {
+                trials.push(Trial::test(
+                    format!("{} on a real kube-proxy, {}", case.title, data_plane.name()),
+                    move || Ok(matrix::run(&case, data_plane, Kind::Real).map(drop)?),
+                ));
+            }
         }
+    }
+    for data_plane in models::DATA_PLANES {
+        for (name, endpoints, traffic) in models::DUMPS {
+            let title = format!("the model of {} is a real kube-proxy's: {name}", data_plane.name());
+            trials.push(Trial::test(title, move || Ok(models::compare(data_plane, name, endpoints, traffic)?)));
+        }
+    }
+    for refusal in refusals::REFUSALS {
+        trials.push(Trial::test(format!("refused: {}", refusal.built), || Ok((refusal.show)().map(drop)?)));
+    }
+    trials.push(Trial::test("every refusal is shown", || Ok(refusals::complete()?)));
+    for fault in faults::FAULTS {
+        trials.push(Trial::test(format!("caught: {}", fault.name), || Ok(faults::catch(fault).map(drop)?)));
     }
     let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()

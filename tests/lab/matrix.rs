@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread;
+use std::time::Duration;
 
 use crate::data_plane::DataPlane;
-use crate::net::{FAMILIES, Family, Machine, NODES};
+use crate::net::{CLIENT2, FAMILIES, Family, Machine, NODES};
 use crate::node::{Tree, Variant};
-use crate::scene::{Scene, spec};
+use crate::scene::{Kind, Scene, spec};
 use crate::traffic::{self, Conversation, IMPATIENCE, Outcome, PATIENCE, Source, Transport};
 
 /// A way to expose a gateway.
@@ -51,6 +52,7 @@ pub enum Probe {
     FromOwnPod,
     OwnAddress,
     Loopback,
+    PassingThrough,
     NodePort,
     NodePortUdp,
     NodePortSecondClient,
@@ -69,7 +71,7 @@ pub enum Probe {
 }
 
 /// In the order they run: the last ones change the endpoints.
-pub const PROBES: [Probe; 25] = [
+pub const PROBES: [Probe; 26] = [
     Probe::Http,
     Probe::Https,
     Probe::Http3,
@@ -80,6 +82,7 @@ pub const PROBES: [Probe; 25] = [
     Probe::FromOwnPod,
     Probe::OwnAddress,
     Probe::Loopback,
+    Probe::PassingThrough,
     Probe::NodePort,
     Probe::NodePortUdp,
     Probe::NodePortSecondClient,
@@ -111,6 +114,7 @@ impl Probe {
             Self::FromOwnPod => "the gateway's own pod",
             Self::OwnAddress => "the node to its own address",
             Self::Loopback => "the node to 127.0.0.1 or ::1",
+            Self::PassingThrough => "a pod to port 80 of another machine",
             Self::NodePort => "client to the TCP node port",
             Self::NodePortUdp => "client to the UDP node port",
             Self::NodePortSecondClient => "a client outside `allowFrom` to the node port",
@@ -130,27 +134,35 @@ impl Probe {
     }
 
     /// Runs it.
-    fn run(self, scene: &mut Scene, family: Family, patience: std::time::Duration) -> Outcome {
+    fn run(self, scene: &mut Scene, family: Family, patience: Duration) -> Outcome {
         let probe = |from: &Machine, transport, to| traffic::probe(from, transport, to, patience);
         let at = |port| scene.at(0, family, port);
+        let listener = |from: &Machine, transport, public| {
+            let target = if scene.direct { public } else { public + 9_000 };
+            traffic::probe_for(from, transport, at(public), target, patience)
+        };
         let node_port = |port| SocketAddr::new(family.of(NODES[0]), port);
         let net = &scene.net;
         match self {
-            Self::Http => probe(&net.client, Transport::Tcp, at(80)),
-            Self::Https => probe(&net.client, Transport::Tcp, at(443)),
-            Self::Http3 => probe(&net.client, Transport::Udp, at(443)),
+            Self::Http => listener(&net.client, Transport::Tcp, 80),
+            Self::Https => listener(&net.client, Transport::Tcp, 443),
+            Self::Http3 => listener(&net.client, Transport::Udp, 443),
             Self::OtherNode => probe(&net.client, Transport::Tcp, scene.at(1, family, 80)),
             Self::SecondClient => probe(&net.client2, Transport::Tcp, at(80)),
             Self::FromNode => probe(&net.nodes[1], Transport::Tcp, at(80)),
             Self::FromPod => probe(&net.pods[1], Transport::Tcp, at(80)),
             Self::FromOwnPod => probe(&net.pods[0], Transport::Tcp, at(80)),
-            Self::OwnAddress => probe(&net.nodes[0], Transport::Tcp, at(80)),
+            Self::OwnAddress => listener(&net.nodes[0], Transport::Tcp, 80),
             Self::Loopback => {
                 let loopback: IpAddr = match family {
                     Family::V4 => Ipv4Addr::LOCALHOST.into(),
                     Family::V6 => Ipv6Addr::LOCALHOST.into(),
                 };
                 probe(&net.nodes[0], Transport::Tcp, SocketAddr::new(loopback, 80))
+            }
+            Self::PassingThrough => {
+                let to = SocketAddr::new(family.of(CLIENT2), 80);
+                traffic::probe_for(&net.pods[0], Transport::Tcp, to, 80, patience)
             }
             Self::NodePort => probe(&net.client, Transport::Tcp, node_port(30080)),
             Self::NodePortUdp => probe(&net.client, Transport::Udp, node_port(30443)),
@@ -188,13 +200,13 @@ impl Probe {
                 let stays = open.and_then(|mut open| open.who());
                 let next = traffic::who(&scene.net.client, Transport::Tcp, to, patience);
                 match (stays, next) {
-                    (Ok((old, source)), Ok((new, _))) if old == "pod1" && new == "pod2" => Outcome::Answer(source),
+                    (Ok(old), Ok(new)) if old.name == "pod1" && new.name == "pod2" => Outcome::Answer(old.source),
                     (Err(outcome), _) | (_, Err(outcome)) => outcome,
                     _ => Outcome::Stalled,
                 }
             }
             Self::ReplacedUdp => match traffic::who(&scene.net.client, Transport::Udp, at(443), patience) {
-                Ok((name, source)) if name == "pod2" => Outcome::Answer(source),
+                Ok(answer) if answer.name == "pod2" => Outcome::Answer(answer.source),
                 Ok(_) => Outcome::Stalled,
                 Err(outcome) => outcome,
             },
@@ -209,13 +221,13 @@ impl Probe {
 fn transfer(
     from: &Machine,
     to: SocketAddr,
-    patience: std::time::Duration,
+    patience: Duration,
     what: impl FnOnce(&mut Conversation) -> Outcome,
 ) -> Outcome {
     Conversation::open(from, to, patience).map_or_else(|outcome| outcome, |mut open| what(&mut open))
 }
 
-fn end(from: &Machine, to: SocketAddr, patience: std::time::Duration, verb: &str) -> Outcome {
+fn end(from: &Machine, to: SocketAddr, patience: Duration, verb: &str) -> Outcome {
     Conversation::open(from, to, patience).map_or_else(|outcome| outcome, |open| open.end(verb))
 }
 
@@ -240,24 +252,45 @@ pub enum Cell {
 }
 
 /// Runs a case on a data plane.
-pub fn run(case: &Case, data_plane: DataPlane) -> Result<Cell, String> {
+pub fn run(case: &Case, data_plane: DataPlane, kind: Kind) -> Result<Cell, String> {
     let spec = spec(data_plane, case.exposure, case.udp);
     let tree = match Tree::render(&spec) {
         Ok(tree) => Arc::new(tree),
-        Err(report) => return refused(case, data_plane, &report),
+        Err(report) => return refused(case, data_plane, kind, &report),
     };
-    let mut scene = Scene::new(data_plane, &spec);
-    scene.install(&tree);
-    let met = probe_all(case, &mut scene);
-    judge(case, data_plane, &met)?;
+    let scene = Scene::served(data_plane, kind, &spec);
+    carry(case, scene, &tree, PATIENCE, |_, _| false).map(Cell::Works)
+}
+
+/// Loads a tree and sends every packet of a case through it.
+fn carry(
+    case: &Case,
+    mut scene: Scene,
+    tree: &Arc<Tree>,
+    patience: Duration,
+    enough: impl Fn(&Outcome, &Outcome) -> bool,
+) -> Result<BTreeMap<Family, Met>, String> {
+    scene.install(tree);
+    let met = probe_all(case, &mut scene, patience, enough);
+    judge(case, scene.data_plane, &met)?;
     match scene.net.wrong_checksums() {
-        0 => Ok(Cell::Works(met)),
+        0 => Ok(met),
         wrong => Err(format!("{wrong} packets arrived with a wrong checksum")),
     }
 }
 
+/// Runs a case with one file of its tree changed, until the first thing goes wrong; gives what that was.
+pub fn run_changed(case: &Case, data_plane: DataPlane, file: &str, change: fn(&str) -> String) -> Option<String> {
+    let spec = spec(data_plane, case.exposure, case.udp);
+    let tree = Tree::render(&spec).expect("it is accepted");
+    tree.mutate(file, change);
+    // A fault shows in what does not come: waiting long for it proves no more.
+    let patience = Duration::from_millis(1_500);
+    carry(case, Scene::new(data_plane, &spec), &Arc::new(tree), patience, |met, expected| met != expected).err()
+}
+
 /// Builds by hand what portgen refuses: what it writes where it does not, or the rules that people copy.
-fn refused(case: &Case, data_plane: DataPlane, report: &str) -> Result<Cell, String> {
+fn refused(case: &Case, data_plane: DataPlane, kind: Kind, report: &str) -> Result<Cell, String> {
     let rule = report.split(['[', ']']).nth(1).ok_or_else(|| report.to_owned())?;
     let (by_hand, expected) = (case.refused)(data_plane).ok_or_else(|| format!("nobody expects this:\n{report}"))?;
     let elsewhere = spec(DataPlane::Iptables(Variant::Nft), "{strategy: nodePortRedirect}", case.udp);
@@ -269,7 +302,7 @@ fn refused(case: &Case, data_plane: DataPlane, report: &str) -> Result<Cell, Str
         }
         ByHand::Unit(lines) => (elsewhere, Tree::by_hand(&[("systemd/system/portgen.service", lines)])),
     };
-    let mut scene = Scene::new(data_plane, &spec);
+    let mut scene = Scene::served(data_plane, kind, &spec);
     scene.install(&Arc::new(tree));
     let mut met = BTreeMap::new();
     for family in FAMILIES {
@@ -283,15 +316,24 @@ fn refused(case: &Case, data_plane: DataPlane, report: &str) -> Result<Cell, Str
     Ok(Cell::Refused(rule.to_owned(), met))
 }
 
-fn probe_all(case: &Case, scene: &mut Scene) -> BTreeMap<Family, Met> {
+fn probe_all(
+    case: &Case,
+    scene: &mut Scene,
+    patience: Duration,
+    enough: impl Fn(&Outcome, &Outcome) -> bool,
+) -> BTreeMap<Family, Met> {
     let mut met: BTreeMap<Family, Met> = BTreeMap::new();
     for family in FAMILIES {
         for probe in PROBES {
             let Some(expected) = (case.expected)(probe, scene.data_plane, family) else { continue };
             // What should stay away is not waited for as long as what should come.
-            let patience = if expected == Outcome::Timeout { IMPATIENCE } else { PATIENCE };
+            let patience = if expected == Outcome::Timeout { IMPATIENCE } else { patience };
             let outcome = probe.run(scene, family, patience);
+            let enough = enough(&outcome, &expected);
             met.entry(family).or_default().insert(probe, outcome);
+            if enough {
+                return met;
+            }
         }
         if scene.services.len() > 1 {
             scene.set_endpoints(&[0]);
@@ -301,7 +343,7 @@ fn probe_all(case: &Case, scene: &mut Scene) -> BTreeMap<Family, Met> {
 }
 
 /// Whether everything met is what was expected; what is not is told.
-pub fn judge(case: &Case, data_plane: DataPlane, met: &BTreeMap<Family, Met>) -> Result<(), String> {
+fn judge(case: &Case, data_plane: DataPlane, met: &BTreeMap<Family, Met>) -> Result<(), String> {
     let mut wrong = Vec::new();
     for (&family, met) in met {
         for (&probe, outcome) in met {
@@ -331,6 +373,7 @@ fn rewrite(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
         | Probe::OwnAddress
         | Probe::Replaced
         | Probe::ReplacedUdp => answer(Source::Node),
+        Probe::PassingThrough => answer(Source::Pod),
         Probe::Loopback | Probe::NoEndpoint => Some(Outcome::Refused),
         Probe::NodePort | Probe::NodePortUdp => Some(Outcome::Timeout),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
@@ -403,7 +446,7 @@ fn host_network(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
     match probe {
         Probe::Http | Probe::Https | Probe::Http3 | Probe::OtherNode | Probe::SecondClient => answer(Source::Client),
         Probe::FromNode | Probe::OwnAddress => answer(Source::Node),
-        Probe::FromPod | Probe::FromOwnPod => answer(Source::Pod),
+        Probe::FromPod | Probe::FromOwnPod | Probe::PassingThrough => answer(Source::Pod),
         Probe::Loopback => answer(Source::Loopback),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
         Probe::Rst => Some(Outcome::Reset),

@@ -77,7 +77,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    fn new() -> Self {
+    /// One with nothing but a loopback.
+    pub fn new() -> Self {
         let machine = thread::spawn(|| {
             unshare(CloneFlags::CLONE_FS | CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET).expect("namespaces");
             let open = |kind: &str| File::open(format!("/proc/thread-self/ns/{kind}")).expect("a namespace's file");

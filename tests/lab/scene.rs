@@ -14,6 +14,7 @@ use portgen::source::Source as Text;
 use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
 use crate::net::{Addresses, CLUSTER_IP, Family, LOAD_BALANCER, NODES, Topology, v6};
 use crate::node::{Installed, Tree};
+use crate::real::KubeProxy;
 use crate::traffic::{Gateway, PATIENCE, Transport};
 
 /// A spec of the lab's two nodes.
@@ -56,6 +57,15 @@ pub fn plan(spec: &str) -> Plan {
     plan::build(&spec, &Charts::built_in(|_| true))
 }
 
+/// Who serves the Services on the nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A model of the data plane.
+    Model,
+    /// A real kube-proxy.
+    Real,
+}
+
 /// Where the processes of a gateway listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Home {
@@ -69,12 +79,15 @@ pub struct Scene {
     pub data_plane: DataPlane,
     /// The gateway's Service first, where it has one, and somebody else's.
     pub services: Vec<Service>,
-    pub gateways: Vec<Gateway>,
+    _gateways: Vec<Gateway>,
     /// Where clients find the gateway on each node.
     edge: [Addresses; 2],
     listens: Vec<(Transport, u16)>,
-    direct: bool,
+    /// Whether the gateway's processes bind the public ports themselves.
+    pub direct: bool,
     installed: Vec<Installed>,
+    /// Real ones, where the models are not to be believed.
+    kube_proxies: Vec<KubeProxy>,
     processes: Vec<Child>,
 }
 
@@ -91,6 +104,11 @@ impl Drop for Scene {
 impl Scene {
     /// The machines with a data plane and the gateways of a spec, without any node file.
     pub fn new(data_plane: DataPlane, spec: &str) -> Self {
+        Self::served(data_plane, Kind::Model, spec)
+    }
+
+    /// The same, served by a model or by the real thing.
+    pub fn served(data_plane: DataPlane, kind: Kind, spec: &str) -> Self {
         let plan = plan(spec);
         let gateway = plan.gateways.values().next().expect("a gateway");
         let ports = gateway.ports.iter().map(|(name, port)| ServicePort {
@@ -136,8 +154,12 @@ impl Scene {
         };
         let net = Topology::new();
         let services = if home == Home::Pods { vec![edge, other] } else { vec![other] };
+        let mut kube_proxies = Vec::new();
         for (node, machine) in net.nodes.iter().enumerate() {
-            data_plane.start(machine, node, &services);
+            match kind {
+                Kind::Model => data_plane.start(machine, node, &services),
+                Kind::Real => kube_proxies.push(KubeProxy::start(machine, data_plane, node, &services)),
+            }
         }
         let listens: Vec<(Transport, u16)> = ports.iter().map(|port| (port.transport, port.target_port)).collect();
         let direct = matches!(gateway.strategy, Strategy::HostNetwork { bind: Bind::Direct, .. });
@@ -150,15 +172,17 @@ impl Scene {
         let mut gateways: Vec<Gateway> =
             gateways.drain(..).map(|(name, machine)| Gateway::listen(machine, name, &listens)).collect();
         gateways.push(Gateway::listen(&net.pods[1], "app", &[(Transport::Tcp, 7000)]));
+        gateways.push(Gateway::listen(&net.client2, "web", &[(Transport::Tcp, 80)]));
         Self {
             net,
             data_plane,
             services,
-            gateways,
+            _gateways: gateways,
             edge: if load_balancer { [LOAD_BALANCER; 2] } else { NODES },
             listens,
             direct,
             installed: Vec::new(),
+            kube_proxies,
             processes: Vec::new(),
         }
     }
@@ -202,14 +226,13 @@ impl Scene {
         self.installed[node].replace(&self.net.nodes[node], tree);
     }
 
-    /// Until the processes listen.
+    /// Until the processes listen, or patience ends: whoever asks them then will say more.
     fn wait(&self) {
         let ports: &[u16] = if self.processes.is_empty() { &[] } else { &[80, 443] };
         let ends = Instant::now() + PATIENCE;
         for (machine, &port) in self.net.nodes.iter().flat_map(|machine| ports.iter().map(move |port| (machine, port)))
         {
-            while machine.run(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()) {
-                assert!(Instant::now() < ends, "nothing listens on port {port}");
+            while machine.run(|| TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err()) && Instant::now() < ends {
                 thread::sleep(Duration::from_millis(10));
             }
         }
@@ -227,9 +250,12 @@ impl Scene {
     }
 
     /// Lets the data plane write its rules again on every node.
-    pub fn sync(&self) {
+    pub fn sync(&mut self) {
         for (node, machine) in self.net.nodes.iter().enumerate() {
-            self.data_plane.sync(machine, node, &self.services);
+            match self.kube_proxies.get_mut(node) {
+                Some(real) => real.sync(machine, &self.services),
+                None => self.data_plane.sync(machine, node, &self.services),
+            }
         }
     }
 }

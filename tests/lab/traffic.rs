@@ -29,6 +29,8 @@ pub enum Transport {
 pub enum Outcome {
     /// The gateway answered, and saw this source.
     Answer(Source),
+    /// Somebody else answered.
+    Elsewhere,
     /// Somebody said no at once.
     Refused,
     /// Nobody said anything.
@@ -41,6 +43,17 @@ pub enum Outcome {
     Stalled,
     /// So many.
     Count(usize),
+}
+
+/// What a gateway says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// Its name.
+    pub name: String,
+    /// The port it listens on.
+    pub port: u16,
+    /// Whom it sees.
+    pub source: Source,
 }
 
 /// Whose address a gateway saw.
@@ -76,6 +89,7 @@ impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Answer(source) => write!(f, "answer, sees {}", format!("{source:?}").to_lowercase()),
+            Self::Elsewhere => f.write_str("another process answers"),
             Self::Refused => f.write_str("refused"),
             Self::Timeout => f.write_str("timeout"),
             Self::Reset => f.write_str("reset"),
@@ -135,9 +149,9 @@ fn accept(listener: &Socket, name: &'static str, stop: &Arc<AtomicBool>) {
     }
 }
 
-/// Answers lines: `who` with a name and the peer's address, `get N` and `put N` with bytes, `bye` with the end.
+/// Answers lines: `who` with a name, the port and the peer's address, `get N` and `put N` with bytes, `bye` with the end.
 fn serve(mut stream: TcpStream, name: &str, stop: &AtomicBool) -> io::Result<()> {
-    let peer = stream.peer_addr()?.ip().to_canonical();
+    let (peer, port) = (stream.peer_addr()?.ip().to_canonical(), stream.local_addr()?.port());
     stream.set_read_timeout(Some(NAP))?;
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut line = String::new();
@@ -156,27 +170,28 @@ fn serve(mut stream: TcpStream, name: &str, stop: &AtomicBool) -> io::Result<()>
                 stream.set_read_timeout(Some(PATIENCE))?;
                 io::copy(&mut reader.by_ref().take(count), &mut io::sink())?;
                 stream.set_read_timeout(Some(NAP))?;
-                writeln!(stream, "{name} {peer}")?;
+                writeln!(stream, "{name} {port} {peer}")?;
             }
             "bye" => break,
             "abort" => {
                 socket2::SockRef::from(&stream).set_linger(Some(Duration::ZERO))?;
                 break;
             }
-            _ => writeln!(stream, "{name} {peer}")?,
+            _ => writeln!(stream, "{name} {port} {peer}")?,
         }
         line.clear();
     }
     Ok(())
 }
 
-/// Answers datagrams: with a name, the peer's address and as many bytes as came.
+/// Answers datagrams: with a name, the port, the peer's address and as many bytes as came.
 fn echo(socket: &UdpSocket, name: &str, stop: &AtomicBool) {
     socket.set_read_timeout(Some(NAP)).expect("a timeout");
+    let port = socket.local_addr().expect("it is bound").port();
     let mut buffer = vec![0; 65_536];
     while !stop.load(Ordering::Relaxed) {
         if let Ok((length, peer)) = socket.recv_from(&mut buffer) {
-            let mut answer = format!("{name} {}\n", peer.ip().to_canonical()).into_bytes();
+            let mut answer = format!("{name} {port} {}\n", peer.ip().to_canonical()).into_bytes();
             answer.resize(answer.len().max(length), b'.');
             // An answer that cannot be sent is a datagram lost: the client counts it.
             let _ = socket.send_to(&answer, peer);
@@ -223,7 +238,7 @@ impl Conversation {
     }
 
     /// Asks who is there: a name, and whom it sees.
-    pub fn who(&mut self) -> Result<(String, Source), Outcome> {
+    pub fn who(&mut self) -> Result<Answer, Outcome> {
         let asked = writeln!(self.stream, "who").and_then(|()| self.line());
         asked.map_err(|error| broken(&error)).and_then(|line| said(&line))
     }
@@ -273,9 +288,13 @@ impl Conversation {
     }
 }
 
-fn said(line: &str) -> Result<(String, Source), Outcome> {
-    let (name, peer) = line.trim_end_matches(['.', '\n']).split_once(' ').ok_or(Outcome::Stalled)?;
-    peer.trim().parse().map(|peer| (name.to_owned(), Source::of(peer))).map_err(|_| Outcome::Stalled)
+fn said(line: &str) -> Result<Answer, Outcome> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let [name, port, peer] = words[..] else { return Err(Outcome::Stalled) };
+    match (port.parse(), peer.parse()) {
+        (Ok(port), Ok(peer)) => Ok(Answer { name: name.to_owned(), port, source: Source::of(peer) }),
+        _ => Err(Outcome::Stalled),
+    }
 }
 
 fn failure(error: &io::Error) -> Outcome {
@@ -300,7 +319,7 @@ fn broken(error: &io::Error) -> Outcome {
 }
 
 /// Sends one datagram of some length and waits for its answer; one that is lost is sent again until patience ends.
-fn ask(socket: &UdpSocket, length: usize, patience: Duration) -> Result<(String, Source), Outcome> {
+fn ask(socket: &UdpSocket, length: usize, patience: Duration) -> Result<Answer, Outcome> {
     let mut question = b"who\n".to_vec();
     question.resize(length.max(4), b'.');
     let end = Instant::now() + patience;
@@ -323,18 +342,22 @@ fn ask(socket: &UdpSocket, length: usize, patience: Duration) -> Result<(String,
     Err(Outcome::Timeout)
 }
 
-/// Asks the gateway at an address who it sees.
+/// Asks whoever is at an address whom it sees; it must listen on this port.
+pub fn probe_for(from: &Machine, transport: Transport, to: SocketAddr, port: u16, patience: Duration) -> Outcome {
+    match who(from, transport, to, patience) {
+        Ok(answer) if answer.port == port => Outcome::Answer(answer.source),
+        Ok(_) => Outcome::Elsewhere,
+        Err(outcome) => outcome,
+    }
+}
+
+/// Asks the gateway at an address whom it sees.
 pub fn probe(from: &Machine, transport: Transport, to: SocketAddr, patience: Duration) -> Outcome {
-    who(from, transport, to, patience).map_or_else(|outcome| outcome, |(_, source)| Outcome::Answer(source))
+    who(from, transport, to, patience).map_or_else(|outcome| outcome, |answer| Outcome::Answer(answer.source))
 }
 
 /// Asks the gateway at an address for its name, and whom it sees.
-pub fn who(
-    from: &Machine,
-    transport: Transport,
-    to: SocketAddr,
-    patience: Duration,
-) -> Result<(String, Source), Outcome> {
+pub fn who(from: &Machine, transport: Transport, to: SocketAddr, patience: Duration) -> Result<Answer, Outcome> {
     match transport {
         Transport::Tcp => Conversation::open(from, to, patience).and_then(|mut open| {
             let answer = open.who();
@@ -346,12 +369,7 @@ pub fn who(
 }
 
 /// Sends a datagram of some length, cut into fragments where it must be, and gets one as long back.
-pub fn datagram(
-    from: &Machine,
-    to: SocketAddr,
-    length: usize,
-    patience: Duration,
-) -> Result<(String, Source), Outcome> {
+pub fn datagram(from: &Machine, to: SocketAddr, length: usize, patience: Duration) -> Result<Answer, Outcome> {
     from.run(|| {
         let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
         let socket = UdpSocket::bind(any).expect("a port");

@@ -109,23 +109,23 @@ impl Tables {
             Frontend::Address(address, public) => format!("-d {address} -p {word} -m {word} --dport {public}"),
             Frontend::NodePort(public) => format!("-p {word} -m {word} --dport {public}"),
         };
+        let unserved = |frontend: &Frontend| match frontend {
+            Frontend::Address(..) => to(frontend),
+            Frontend::NodePort(public) => format!("-p {word} -m addrtype --dst-type LOCAL -m {word} --dport {public}"),
+        };
         let inside = Frontend::Address(self.family.of(service.cluster_ip), port.port);
         let outside = service.outside(port, self.family);
         if service.endpoints.is_empty() {
             self.filter_rule(&format!("KUBE-SERVICES {} -j REJECT", to(&inside)));
             for frontend in &outside {
-                let local =
-                    if matches!(frontend, Frontend::NodePort(_)) { " -m addrtype --dst-type LOCAL" } else { "" };
-                self.filter_rule(&format!("KUBE-EXTERNAL-SERVICES {}{local} -j REJECT", to(frontend)));
+                self.filter_rule(&format!("KUBE-EXTERNAL-SERVICES {} -j REJECT", unserved(frontend)));
             }
             return;
         }
         let local = service.endpoints.contains(&node);
         if service.traffic == Traffic::Local && !local {
             for frontend in &outside {
-                let local =
-                    if matches!(frontend, Frontend::NodePort(_)) { " -m addrtype --dst-type LOCAL" } else { "" };
-                self.filter_rule(&format!("KUBE-EXTERNAL-SERVICES {}{local} -j DROP", to(frontend)));
+                self.filter_rule(&format!("KUBE-EXTERNAL-SERVICES {} -j DROP", unserved(frontend)));
             }
         }
         self.chain(&svc);
@@ -166,7 +166,10 @@ impl Tables {
             let sep = format!("KUBE-SEP-{sep}");
             let left = pods.len() - position;
             let choice = if left > 1 {
-                format!(" -m statistic --mode random --probability {:.11}", 1.0 / left as f64)
+                format!(
+                    " -m statistic --mode random --probability {:.11}",
+                    1.0 / f64::from(u32::try_from(left).expect("a few pods"))
+                )
             } else {
                 String::new()
             };
@@ -181,7 +184,8 @@ impl Tables {
     }
 
     fn text(self) -> String {
-        let chains = |names: &[String]| names.iter().map(|name| format!(":{name} - [0:0]\n")).collect::<String>();
+        let declared = |name: &String| format!(":{name} - [0:0]\n");
+        let chains = |names: &[String]| names.iter().map(declared).collect::<Vec<_>>().concat();
         format!(
             "*filter\n{}{}COMMIT\n*nat\n{}{}COMMIT\n",
             chains(&FILTER.map(String::from)),

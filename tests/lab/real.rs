@@ -1,0 +1,217 @@
+//! A real kube-proxy on a node, told about Services by a stub of the API server.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Child;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::data_plane::{DataPlane, Service, Traffic};
+use crate::dump;
+use crate::kube_api::{KubeApi, ProxySettings, endpoint_slice, node};
+use crate::net::{CLUSTER_CIDR, FAMILIES, Family, LOAD_BALANCER, Machine, NODES, POD_NETWORKS, PODS};
+use crate::traffic::Transport;
+
+/// Where a kube-proxy is, if the job that needs one is to run.
+pub fn program() -> Option<PathBuf> {
+    std::env::var_os("PORTGEN_KUBE_PROXY").map(PathBuf::from)
+}
+
+/// How long kube-proxy may take: to start on a busy machine, or to try again what failed once.
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// A running kube-proxy.
+pub struct KubeProxy {
+    api: KubeApi,
+    process: Child,
+    data_plane: DataPlane,
+    node: usize,
+    known: Vec<(String, String)>,
+    _folder: TempDir,
+}
+
+impl Drop for KubeProxy {
+    fn drop(&mut self) {
+        // One that ended by itself is gone already.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+impl KubeProxy {
+    /// Starts one on a node, and waits until it serves these Services.
+    pub fn start(machine: &Machine, data_plane: DataPlane, node_index: usize, services: &[Service]) -> Self {
+        let listener = machine.run(|| TcpListener::bind((Ipv4Addr::LOCALHOST, 0))).expect("a free port");
+        let api = KubeApi::serve(listener).expect("it serves");
+        let names = ["node1", "node2"];
+        for (name, ((v4, v6), (pods4, pods6))) in names.iter().zip(NODES.iter().zip(POD_NETWORKS)) {
+            api.set(node(name, &[&v4.to_string(), &v6.to_string()], &[pods4, pods6]));
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        // kube-proxy takes the iptables that it finds first.
+        let programs = folder.path().join("programs");
+        fs::create_dir(&programs).expect("a folder");
+        for program in ["iptables", "ip6tables"] {
+            for verb in ["", "-restore", "-save"] {
+                let target = format!("/usr/sbin/{program}-{}{verb}", data_plane.variant().name());
+                symlink(target, programs.join(format!("{program}{verb}"))).expect("a link");
+            }
+        }
+        let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+        fs::write(path("kubeconfig"), api.kubeconfig()).expect("it can be written");
+        let settings = ProxySettings {
+            mode: match data_plane {
+                DataPlane::Iptables(_) => "iptables",
+                DataPlane::Nftables => "nftables",
+                DataPlane::Ipvs => "ipvs",
+                DataPlane::Cilium => panic!("Cilium has no kube-proxy"),
+            },
+            node: names[node_index],
+            cluster_cidrs: &[CLUSTER_CIDR.0, CLUSTER_CIDR.1],
+            node_port_addresses: &[],
+            kubeconfig: &path("kubeconfig"),
+            feature_gates: &[],
+        };
+        fs::write(path("config"), settings.configuration()).expect("it can be written");
+        let program = program().expect("PORTGEN_KUBE_PROXY names one");
+        let command = format!(
+            "PATH={}:$PATH exec {} --config {} >{} 2>&1",
+            path("programs"),
+            program.display(),
+            path("config"),
+            path("log")
+        );
+        let mut proxy = Self {
+            process: machine.start(&["sh".to_owned(), "-c".to_owned(), command]),
+            api,
+            data_plane,
+            node: node_index,
+            known: Vec::new(),
+            _folder: folder,
+        };
+        proxy.sync(machine, services);
+        proxy
+    }
+
+    /// Tells it what the Services are now, and waits until its rules say so.
+    pub fn sync(&mut self, machine: &Machine, services: &[Service]) {
+        let names: Vec<_> = services.iter().map(|one| (one.namespace.clone(), one.name.clone())).collect();
+        for (namespace, name) in self.known.iter().filter(|known| !names.contains(known)) {
+            self.api.delete("Service", namespace, name);
+            for family in FAMILIES {
+                self.api.delete("EndpointSlice", namespace, &format!("{name}-{}", family.name().to_ascii_lowercase()));
+            }
+        }
+        self.known = names;
+        for service in services {
+            self.api.set(service_object(service));
+            for family in FAMILIES {
+                self.api.set(endpoints(service, family));
+            }
+        }
+        let end = Instant::now() + LONGEST;
+        while let Err(differs) = self.settled(machine, services) {
+            assert!(Instant::now() < end, "kube-proxy's rules are not the model's:\n{differs}");
+            thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    /// Whether its rules are those of the model; for IPVS, whether every endpoint is a real server.
+    fn settled(&self, machine: &Machine, services: &[Service]) -> Result<(), String> {
+        if self.data_plane == DataPlane::Ipvs {
+            let listed = machine.sh("ipvsadm -Ln");
+            let wanted: usize = services.iter().map(|service| service.endpoints.len() * service.ports.len()).sum();
+            let servers =
+                listed.lines().filter(|line| line.contains("-> 203.0.113.") || line.contains("-> [2001:db8:7")).count();
+            let node_port = services.iter().flat_map(|one| &one.ports).find_map(|port| port.node_port);
+            let served = node_port.is_none_or(|port| listed.contains(&format!("{}:{port}", NODES[self.node].0)));
+            return if served && servers >= wanted { Ok(()) } else { Err(listed) };
+        }
+        let model = Machine::new();
+        self.data_plane.start(&model, self.node, services);
+        for family in FAMILIES {
+            let (real, model) =
+                (dump::live(machine, self.data_plane, family), dump::live(&model, self.data_plane, family));
+            if real != model {
+                return Err(difference(&real, &model));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What two dumps do not share.
+pub fn difference(real: &dump::Dump, model: &dump::Dump) -> String {
+    let lines = |dump: &dump::Dump| -> Vec<String> {
+        dump.iter().flat_map(|(name, rules)| rules.iter().map(move |rule| format!("{name}: {rule}"))).collect()
+    };
+    let (real, model) = (lines(real), lines(model));
+    let only_real = real.iter().filter(|line| !model.contains(line)).map(|line| format!("- {line}"));
+    let only_model = model.iter().filter(|line| !real.contains(line)).map(|line| format!("+ {line}"));
+    only_real.chain(only_model).collect::<Vec<_>>().join("\n")
+}
+
+fn protocol(transport: Transport) -> &'static str {
+    match transport {
+        Transport::Tcp => "TCP",
+        Transport::Udp => "UDP",
+    }
+}
+
+fn service_object(service: &Service) -> Value {
+    let ports: Vec<Value> = service
+        .ports
+        .iter()
+        .map(|port| {
+            json!({
+                "name": port.name, "protocol": protocol(port.transport), "port": port.port,
+                "targetPort": port.target_port, "nodePort": port.node_port,
+            })
+        })
+        .collect();
+    let kind = match (service.load_balancer, service.ports.iter().any(|port| port.node_port.is_some())) {
+        (true, _) => "LoadBalancer",
+        (false, true) => "NodePort",
+        (false, false) => "ClusterIP",
+    };
+    let ips = [service.cluster_ip.0.to_string(), service.cluster_ip.1.to_string()];
+    let mut object = json!({
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"namespace": service.namespace, "name": service.name},
+        "spec": {
+            "type": kind, "clusterIP": ips[0], "clusterIPs": ips, "ipFamilies": ["IPv4", "IPv6"],
+            "ipFamilyPolicy": "RequireDualStack", "internalTrafficPolicy": "Cluster", "sessionAffinity": "None",
+            "ports": ports,
+        },
+    });
+    if kind != "ClusterIP" {
+        object["spec"]["externalTrafficPolicy"] = json!(match service.traffic {
+            Traffic::Cluster => "Cluster",
+            Traffic::Local => "Local",
+        });
+    }
+    if service.load_balancer {
+        let ingress =
+            [json!({"ip": LOAD_BALANCER.0, "ipMode": "VIP"}), json!({"ip": LOAD_BALANCER.1, "ipMode": "VIP"})];
+        object["status"] = json!({"loadBalancer": {"ingress": ingress}});
+    }
+    object
+}
+
+fn endpoints(service: &Service, family: Family) -> Value {
+    let ports: Vec<(&str, &str, u16)> =
+        service.ports.iter().map(|port| (port.name.as_str(), protocol(port.transport), port.target_port)).collect();
+    let addresses: Vec<String> = service.endpoints.iter().map(|&pod| family.of(PODS[pod]).to_string()).collect();
+    let endpoints: Vec<(&str, &str)> = service
+        .endpoints
+        .iter()
+        .zip(&addresses)
+        .map(|(&pod, address)| (address.as_str(), ["node1", "node2"][pod]))
+        .collect();
+    endpoint_slice((&service.namespace, &service.name), family.name(), &ports, &endpoints)
+}
