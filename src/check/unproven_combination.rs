@@ -15,7 +15,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
         let verdict = match &gateway.strategy {
             Strategy::NodePortRedirect { mechanism, .. } => redirect(*mechanism, plan.cluster.data_plane),
-            Strategy::HostNetwork { .. } => host_network(plan.cluster.data_plane, &plan.cluster.families),
+            Strategy::HostNetwork { .. } => host_network(plan.cluster.data_plane),
             Strategy::MetalLb { .. } => Verdict::Works,
         };
         if let Verdict::NotProven(reason) = verdict {

@@ -1,7 +1,6 @@
 //! What reaches a gateway on which data plane, as proven with packets.
 
 use super::{DataPlane, KubeProxyMode, Mechanism};
-use crate::grammar::Family;
 
 /// Whether a way works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,11 +51,8 @@ pub fn redirect(mechanism: Mechanism, data_plane: DataPlane) -> Verdict {
 
 /// Whether clients reach a process in the node's network namespace.
 #[must_use]
-pub fn host_network(data_plane: DataPlane, families: &[Family]) -> Verdict {
+pub fn host_network(data_plane: DataPlane) -> Verdict {
     match data_plane {
-        DataPlane::Cilium(_) if families.contains(&Family::IPv6) => {
-            Verdict::NotProven("Cilium's replacement was stood in for over IPv4 only")
-        }
         DataPlane::CiliumBeside(..) => Verdict::NotProven("the packets were counted without Cilium beside kube-proxy"),
         DataPlane::Cilium(_) | DataPlane::KubeProxy(_) => Verdict::Works,
     }

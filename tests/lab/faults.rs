@@ -1,7 +1,8 @@
 //! Faults that portgen's writers could have, put into rendered files one by one: the lab catches each.
 
+use crate::cases::CASES;
 use crate::data_plane::DataPlane;
-use crate::matrix::{self, CASES};
+use crate::matrix;
 use crate::node::Variant;
 
 /// A fault, where it is planted, and what it does to the text.

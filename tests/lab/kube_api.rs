@@ -38,7 +38,6 @@ struct State {
     objects: BTreeMap<[String; 3], Value>,
     /// Everything that ever happened, so that a watch misses nothing between its list and its start.
     log: Vec<(u64, &'static str, Value)>,
-    requests: Vec<String>,
     stopped: bool,
 }
 
@@ -88,11 +87,6 @@ impl KubeApi {
         found
     }
 
-    /// Returns the method and target of every request so far.
-    pub fn requests(&self) -> Vec<String> {
-        self.shared.lock().requests.clone()
-    }
-
     /// Returns the kubeconfig of a client in the listener's network namespace.
     pub fn kubeconfig(&self) -> String {
         let config = json!({
@@ -139,7 +133,6 @@ impl Shared {
         }
         let mut words = line.split_whitespace();
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-        self.lock().requests.push(format!("{method} {target}"));
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
         // Only events are ever posted: saying them back is all that their sender wants.
         if method == "POST" {

@@ -4,6 +4,7 @@
 //! namespaces; elsewhere every test is counted as ignored, and it says so.
 #![allow(missing_docs)]
 
+mod cases;
 #[path = "../common/mod.rs"]
 mod common;
 mod data_plane;
@@ -14,6 +15,8 @@ mod matrix;
 mod models;
 mod net;
 mod node;
+mod page;
+mod probe;
 mod real;
 mod refusals;
 mod scene;
@@ -39,17 +42,31 @@ fn main() -> ExitCode {
         ["ip", "nft", "ethtool", "setpriv", "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"];
     let able = common::available("the right to make network namespaces", able)
         && tools.iter().all(|tool| common::available(tool, common::has(tool)));
+    let trials = trials().into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    let whole = conclusion.num_filtered_out == 0 && conclusion.num_ignored == 0;
+    if arguments.list || conclusion.has_failed() || !whole {
+        return conclusion.exit_code();
+    }
+    let page = page::text(page::recorded().as_ref());
+    println!("{}\n", page::matrix(&page));
+    common::golden(&common::root().join("docs/dataplane.md"), &page);
+    ExitCode::SUCCESS
+}
+
+fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
-    for case in matrix::CASES {
+    for case in cases::CASES {
         for data_plane in matrix::DATA_PLANES {
             trials.push(Trial::test(format!("{} on {}", case.title, data_plane.name()), move || {
-                Ok(matrix::run(&case, data_plane, Kind::Model).map(drop)?)
+                let cell = matrix::run(&case, data_plane, Kind::Model)?;
+                let at = (case.title.to_owned(), data_plane.name().to_owned());
+                page::note(|board| drop(board.cells.insert(at, page::Proof::of(&cell))));
+                Ok(())
             }));
             if real::program().is_some() && data_plane != DataPlane::Cilium {
-                trials.push(Trial::test(
-                    format!("{} on a real kube-proxy, {}", case.title, data_plane.name()),
-                    move || Ok(matrix::run(&case, data_plane, Kind::Real).map(drop)?),
-                ));
+                let title = format!("{} on a real kube-proxy, {}", case.title, data_plane.name());
+                trials.push(Trial::test(title, move || Ok(matrix::run(&case, data_plane, Kind::Real).map(drop)?)));
             }
         }
     }
@@ -60,14 +77,22 @@ fn main() -> ExitCode {
         }
     }
     for refusal in refusals::REFUSALS {
-        trials.push(Trial::test(format!("refused: {}", refusal.built), || Ok((refusal.show)().map(drop)?)));
+        trials.push(told(format!("refused: {}", refusal.built), refusal.built, refusal.show));
     }
     trials.push(Trial::test("every refusal is shown", || Ok(refusals::complete()?)));
     for fault in faults::FAULTS {
-        trials.push(Trial::test(format!("caught: {}", fault.name), || Ok(faults::catch(fault).map(drop)?)));
+        trials.push(told(format!("caught: {}", fault.name), fault.name, || faults::catch(fault)));
     }
-    let trials = trials.into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
-    libtest_mimic::run(&arguments, trials).exit_code()
+    trials
+}
+
+/// A trial that tells what it saw in one line of the page.
+fn told(title: String, name: &'static str, what: impl FnOnce() -> Result<String, String> + Send + 'static) -> Trial {
+    Trial::test(title, move || {
+        let seen = what()?;
+        page::note(|board| drop(board.lines.insert(name.to_owned(), seen)));
+        Ok(())
+    })
 }
 
 /// Moves this process into namespaces of its own; tells whether the kernel allows it.

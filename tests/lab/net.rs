@@ -284,22 +284,22 @@ impl Topology {
                  route add default via {gateway}\nroute add default via {gateway6}\n"
             ));
         }
-        let mut router = String::from(
-            "link set client up\nlink set client2 up\nlink set node1 up\nlink set node2 up\nlink set br0 up\n\
-             address add 192.0.2.1/26 dev client\naddress add 2001:db8:1::1/64 dev client nodad\n\
-             address add 192.0.2.65/26 dev client2 noprefixroute\naddress add 2001:db8:2::1/64 dev client2 nodad noprefixroute\n\
-             address add 198.51.100.1/24 dev br0\naddress add 2001:db8:64::1/64 dev br0 nodad\n",
-        );
-        router += &format!(
-            "route add 192.0.2.64/26 dev client2 mtu {SMALL_MTU}\nroute add 2001:db8:2::/64 dev client2 mtu {SMALL_MTU}\n"
-        );
-        // What MetalLB's answers to ARP do, or its BGP session: the address is at node1.
-        router += &format!("route add {} via {}\n", LOAD_BALANCER.0, NODES[0].0);
-        router += &format!("route add {} via {}\n", LOAD_BALANCER.1, NODES[0].1);
+        let mut router = vec![
+            "link set client up\nlink set client2 up\nlink set node1 up\nlink set node2 up\nlink set br0 up".to_owned(),
+            "address add 192.0.2.1/26 dev client\naddress add 2001:db8:1::1/64 dev client nodad".to_owned(),
+            "address add 192.0.2.65/26 dev client2 noprefixroute".to_owned(),
+            "address add 2001:db8:2::1/64 dev client2 nodad noprefixroute".to_owned(),
+            "address add 198.51.100.1/24 dev br0\naddress add 2001:db8:64::1/64 dev br0 nodad".to_owned(),
+            format!("route add 192.0.2.64/26 dev client2 mtu {SMALL_MTU}"),
+            format!("route add 2001:db8:2::/64 dev client2 mtu {SMALL_MTU}"),
+            // What MetalLB's answers to ARP do, or its BGP session: the address is at node1.
+            format!("route add {} via {}", LOAD_BALANCER.0, NODES[0].0),
+            format!("route add {} via {}", LOAD_BALANCER.1, NODES[0].1),
+        ];
         for ((v4, v6), (pods4, pods6)) in NODES.iter().zip(POD_NETWORKS) {
-            router += &format!("route add {pods4} via {v4}\nroute add {pods6} via {v6}\n");
+            router.push(format!("route add {pods4} via {v4}\nroute add {pods6} via {v6}"));
         }
-        self.router.ip(&router);
+        self.router.ip(&(router.join("\n") + "\n"));
         for (here, there) in [(0, 1), (1, 0)] {
             let ((v4, v6), (gateway4, gateway6)) = (NODES[here], POD_GATEWAYS[here]);
             let ((pods4, pods6), (via4, via6)) = (POD_NETWORKS[there], NODES[there]);

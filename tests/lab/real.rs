@@ -23,7 +23,7 @@ pub fn program() -> Option<PathBuf> {
 }
 
 /// How long kube-proxy may take: to start on a busy machine, or to try again what failed once.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// A running kube-proxy.
 pub struct KubeProxy {

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use portgen::chart::Charts;
+use portgen::grammar::Port;
 use portgen::input;
 use portgen::plan::{self, Bind, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
 use portgen::source::Source as Text;
@@ -119,7 +120,7 @@ impl Scene {
             },
             port: port.port.get(),
             target_port: port.target_port.get(),
-            node_port: port.node_port.map(|port| port.get()),
+            node_port: port.node_port.map(Port::get),
         });
         let ports: Vec<ServicePort> = ports.collect();
         let load_balancer = gateway.needs.service_type == ServiceType::LoadBalancer;

@@ -1,0 +1,280 @@
+//! Every way to expose a gateway, and what each probe should meet there.
+
+use crate::data_plane::DataPlane;
+use crate::net::Family;
+use crate::probe::Probe;
+use crate::traffic::{Outcome, Source};
+
+/// A way to expose a gateway.
+#[derive(Debug, Clone, Copy)]
+pub struct Case {
+    /// Its name in the matrix.
+    pub title: &'static str,
+    /// The exposure of its spec.
+    pub exposure: &'static str,
+    /// Whether it carries UDP too.
+    pub udp: bool,
+    /// What each probe should meet; `None` where it asks nothing.
+    pub expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
+    /// Where portgen refuses it: how to build it all the same, and what a client then meets.
+    pub refused: fn(DataPlane) -> Option<(ByHand, Outcome)>,
+}
+
+/// How to build what portgen refuses.
+#[derive(Debug, Clone, Copy)]
+pub enum ByHand {
+    /// With the files it writes for kube-proxy's iptables mode.
+    Elsewhere,
+    /// With a unit of these lines.
+    Unit(&'static str),
+}
+
+const SEES_CLIENT: Option<Outcome> = Some(Outcome::Answer(Source::Client));
+const SEES_NODE: Option<Outcome> = Some(Outcome::Answer(Source::Node));
+const SEES_POD: Option<Outcome> = Some(Outcome::Answer(Source::Pod));
+const SEES_LOOPBACK: Option<Outcome> = Some(Outcome::Answer(Source::Loopback));
+
+/// A port rewrite with `externalTrafficPolicy: Cluster`.
+fn rewrite(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
+    match probe {
+        Probe::Http
+        | Probe::Https
+        | Probe::Http3
+        | Probe::OtherNode
+        | Probe::FromNode
+        | Probe::FromPod
+        | Probe::FromOwnPod
+        | Probe::OwnAddress
+        | Probe::Replaced
+        | Probe::ReplacedUdp => SEES_NODE,
+        Probe::PassingThrough => SEES_POD,
+        Probe::Loopback | Probe::NoEndpoint => Some(Outcome::Refused),
+        Probe::NodePort | Probe::NodePortUdp => Some(Outcome::Timeout),
+        Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
+        Probe::Rst => Some(Outcome::Reset),
+        _ => None,
+    }
+}
+
+/// The same with `externalTrafficPolicy: Local`.
+fn rewrite_local(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match probe {
+        Probe::Http | Probe::Https | Probe::Http3 => SEES_CLIENT,
+        Probe::FromPod => SEES_POD,
+        Probe::OtherNode => Some(Outcome::Timeout),
+        // They go by way of the other node, which is silent.
+        Probe::SmallPathUpload | Probe::Replaced | Probe::ReplacedUdp => None,
+        _ => rewrite(probe, data_plane, family),
+    }
+}
+
+/// The same with the node port open.
+fn rewrite_open(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match probe {
+        Probe::NodePort | Probe::NodePortUdp => SEES_NODE,
+        Probe::SameSourcePort => Some(Outcome::Whole),
+        _ => rewrite(probe, data_plane, family),
+    }
+}
+
+/// Only some sources may connect.
+fn sources(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match probe {
+        Probe::SecondClient => Some(Outcome::Timeout),
+        Probe::Http | Probe::Https | Probe::Http3 | Probe::NodePort => rewrite(probe, data_plane, family),
+        _ => None,
+    }
+}
+
+/// The same with the node port open to them.
+fn sources_open(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match probe {
+        Probe::NodePort => SEES_NODE,
+        Probe::NodePortSecondClient => Some(Outcome::Timeout),
+        _ => sources(probe, data_plane, family),
+    }
+}
+
+fn connections(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
+    (probe == Probe::ConnectionsAtOnce).then_some(Outcome::Count(5))
+}
+
+fn rate(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
+    (probe == Probe::NewConnections).then_some(Outcome::Count(10))
+}
+
+/// A proxy in user space.
+fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match probe {
+        Probe::Loopback => SEES_NODE,
+        Probe::Http3 | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp => None,
+        // The proxy has accepted by then, and hangs up.
+        Probe::NoEndpoint => Some(Outcome::Reset),
+        Probe::Rst => Some(Outcome::Whole),
+        _ => rewrite(probe, data_plane, family),
+    }
+}
+
+/// A process in the node's network namespace.
+fn host_network(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
+    match probe {
+        Probe::Http | Probe::Https | Probe::Http3 | Probe::OtherNode | Probe::SecondClient => SEES_CLIENT,
+        Probe::FromNode | Probe::OwnAddress => SEES_NODE,
+        Probe::FromPod | Probe::FromOwnPod | Probe::PassingThrough => SEES_POD,
+        Probe::Loopback => SEES_LOOPBACK,
+        Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
+        Probe::Rst => Some(Outcome::Reset),
+        _ => None,
+    }
+}
+
+fn host_network_sources(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match probe {
+        Probe::SecondClient | Probe::ListenerSecondClient => Some(Outcome::Timeout),
+        Probe::Http | Probe::Https | Probe::Http3 => host_network(probe, data_plane, family),
+        _ => None,
+    }
+}
+
+/// An address that is announced from one node.
+fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    if data_plane == DataPlane::Cilium {
+        return match probe {
+            Probe::Http | Probe::Https | Probe::Http3 | Probe::SecondClient => SEES_CLIENT,
+            Probe::Fin => Some(Outcome::Whole),
+            Probe::Rst => Some(Outcome::Reset),
+            _ => None,
+        };
+    }
+    match probe {
+        // Nobody is at the node's own address, and another node has no other way than the address.
+        Probe::OtherNode | Probe::Loopback | Probe::NodePort | Probe::NodePortUdp | Probe::SmallPathUpload => None,
+        _ => rewrite(probe, data_plane, family),
+    }
+}
+
+fn load_balancer_local(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match load_balancer(probe, data_plane, family)? {
+        _ if matches!(probe, Probe::Replaced | Probe::ReplacedUdp) => None,
+        _ if matches!(probe, Probe::Http | Probe::Https | Probe::Http3) => SEES_CLIENT,
+        _ if probe == Probe::FromPod => SEES_POD,
+        outcome => Some(outcome),
+    }
+}
+
+/// Cilium serves node ports before netfilter could rewrite to one.
+fn not_under_cilium(data_plane: DataPlane) -> Option<(ByHand, Outcome)> {
+    (data_plane == DataPlane::Cilium).then_some((ByHand::Elsewhere, Outcome::Refused))
+}
+
+/// kube-proxy's nftables mode serves no node port on 127.0.0.1.
+fn proxy_refused(data_plane: DataPlane) -> Option<(ByHand, Outcome)> {
+    matches!(data_plane, DataPlane::Nftables | DataPlane::Cilium).then_some((ByHand::Elsewhere, Outcome::Reset))
+}
+
+fn never(_: DataPlane) -> Option<(ByHand, Outcome)> {
+    None
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "it is one of the functions of a case")]
+fn recipe(_: DataPlane) -> Option<(ByHand, Outcome)> {
+    const LINES: &str = "[Service]
+ExecStart=/usr/sbin/iptables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-port 30080
+ExecStart=/usr/sbin/ip6tables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-port 30080
+";
+    Some((ByHand::Unit(LINES), Outcome::Refused))
+}
+
+const fn case(
+    title: &'static str,
+    exposure: &'static str,
+    udp: bool,
+    expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
+    refused: fn(DataPlane) -> Option<(ByHand, Outcome)>,
+) -> Case {
+    Case { title, exposure, udp, expected, refused }
+}
+
+/// Every way there is.
+pub const CASES: [Case; 14] = [
+    case("nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
+    case(
+        "nodePortRedirect, Local",
+        "{strategy: nodePortRedirect, externalTrafficPolicy: Local}",
+        true,
+        rewrite_local,
+        not_under_cilium,
+    ),
+    case(
+        "nodePortRedirect, node port open",
+        "{strategy: nodePortRedirect, directNodePort: allow}",
+        true,
+        rewrite_open,
+        not_under_cilium,
+    ),
+    case(
+        "nodePortRedirect, allowFrom",
+        "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",
+        true,
+        sources,
+        not_under_cilium,
+    ),
+    case(
+        "nodePortRedirect, allowFrom, node port open",
+        "{strategy: nodePortRedirect, directNodePort: allow, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",
+        true,
+        sources_open,
+        not_under_cilium,
+    ),
+    case(
+        "nodePortRedirect, connectionsPerSource",
+        "{strategy: nodePortRedirect, limits: {connectionsPerSource: 5}}",
+        false,
+        connections,
+        not_under_cilium,
+    ),
+    case(
+        "nodePortRedirect, newConnectionsPerSecond",
+        "{strategy: nodePortRedirect, limits: {newConnectionsPerSecond: 1, burst: 10}}",
+        false,
+        rate,
+        not_under_cilium,
+    ),
+    case(
+        "nodePortRedirect, socketProxy",
+        "{strategy: nodePortRedirect, mechanism: socketProxy}",
+        false,
+        proxy,
+        proxy_refused,
+    ),
+    case(
+        "nodePortRedirect, natRedirect",
+        "{strategy: nodePortRedirect, mechanism: natRedirect}",
+        false,
+        |_, _, _| None,
+        recipe,
+    ),
+    case("hostNetwork, redirect", "{strategy: hostNetwork}", true, host_network, never),
+    case("hostNetwork, direct", "{strategy: hostNetwork, bind: direct}", true, host_network, never),
+    case(
+        "hostNetwork, allowFrom",
+        "{strategy: hostNetwork, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",
+        true,
+        host_network_sources,
+        never,
+    ),
+    case(
+        "metalLB",
+        "{strategy: metalLB, mode: l2, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"]}",
+        true,
+        load_balancer,
+        never,
+    ),
+    case(
+        "metalLB, Local",
+        "{strategy: metalLB, mode: l2, externalTrafficPolicy: Local, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"]}",
+        true,
+        load_balancer_local,
+        never,
+    ),
+];

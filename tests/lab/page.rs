@@ -1,0 +1,188 @@
+//! `docs/dataplane.md`: what a run proved, as tables.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+
+use crate::cases::CASES;
+use crate::common;
+use crate::data_plane::DataPlane;
+use crate::faults::FAULTS;
+use crate::matrix::{Cell, DATA_PLANES, Met};
+use crate::net::{FAMILIES, Family};
+use crate::probe::{PROBES, Probe};
+use crate::refusals::REFUSALS;
+use crate::traffic::Outcome;
+
+/// What is known of one case on one data plane.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proof {
+    /// In the matrix.
+    pub verdict: String,
+    /// What each probe met, by its title; what was not asked is not here.
+    pub probes: BTreeMap<String, String>,
+}
+
+/// Proofs from a kernel that is not always at hand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recorded {
+    /// When, as a date.
+    pub date: String,
+    /// With which kernel and kube-proxy.
+    pub with: String,
+    /// By the case's title.
+    pub cases: BTreeMap<String, Proof>,
+}
+
+/// What a run has proved so far.
+#[derive(Default)]
+pub struct Board {
+    /// By the case's title and the data plane's name.
+    pub cells: BTreeMap<(String, String), Proof>,
+    /// By title: refusals, faults, life on a node.
+    pub lines: BTreeMap<String, String>,
+}
+
+static BOARD: Mutex<Option<Board>> = Mutex::new(None);
+
+/// Writes something on the board of this run.
+pub fn note(what: impl FnOnce(&mut Board)) {
+    what(BOARD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default());
+}
+
+/// Both families' outcomes in one text.
+fn both<T: PartialEq>(values: &BTreeMap<Family, T>, say: impl Fn(&T) -> String) -> String {
+    match (values.get(&Family::V4), values.get(&Family::V6)) {
+        (Some(v4), Some(v6)) if v4 == v6 => say(v4),
+        (Some(v4), Some(v6)) => format!("IPv4: {}; IPv6: {}", say(v4), say(v6)),
+        (Some(v4), None) => format!("IPv4: {}; IPv6: not proven", say(v4)),
+        (None, Some(v6)) => format!("IPv4: not proven; IPv6: {}", say(v6)),
+        (None, None) => "not proven".to_owned(),
+    }
+}
+
+impl Proof {
+    /// What a cell says.
+    pub fn of(cell: &Cell) -> Self {
+        match cell {
+            Cell::Refused(rule, met) => Self {
+                verdict: format!("fails as predicted (`{rule}`): {}", both(met, Outcome::to_string)),
+                probes: BTreeMap::new(),
+            },
+            Cell::Works(met) => {
+                let asked = |probe| -> BTreeMap<Family, Outcome> {
+                    let of = |(family, met): (&Family, &Met)| met.get(&probe).map(|outcome| (*family, outcome.clone()));
+                    met.iter().filter_map(of).collect()
+                };
+                let probes = PROBES.into_iter().filter_map(|probe| {
+                    let outcomes = asked(probe);
+                    (!outcomes.is_empty()).then(|| (probe.title().to_owned(), both(&outcomes, Outcome::to_string)))
+                });
+                let families: Vec<&str> =
+                    FAMILIES.into_iter().filter(|one| met.contains_key(one)).map(Family::name).collect();
+                let verdict =
+                    if families.len() == 2 { "works".to_owned() } else { format!("works, {}", families.join("")) };
+                Self { verdict, probes: probes.collect() }
+            }
+        }
+    }
+}
+
+/// Why something is not asked on a data plane where it is asked on others.
+fn not_asked(data_plane: DataPlane) -> &'static str {
+    match data_plane {
+        DataPlane::Cilium => "not proven ²",
+        DataPlane::Ipvs => "not proven ¹",
+        DataPlane::Iptables(_) | DataPlane::Nftables => "–",
+    }
+}
+
+/// The page of a whole run.
+pub fn text(recorded: Option<&Recorded>) -> String {
+    let board = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
+    let board = board.as_ref().expect("something was proved");
+    let [nft, legacy, nftables, cilium] = DATA_PLANES;
+    let columns = [nft, legacy, nftables, DataPlane::Ipvs, cilium];
+    let proof = |title: &str, data_plane: DataPlane| -> Option<&Proof> {
+        match data_plane {
+            DataPlane::Ipvs => recorded.and_then(|recorded| recorded.cases.get(title)),
+            _ => board.cells.get(&(title.to_owned(), data_plane.name().to_owned())),
+        }
+    };
+    let heads = "| kube-proxy iptables (nft) | kube-proxy iptables (legacy) | kube-proxy nftables | kube-proxy IPVS ¹ | Cilium ² |";
+    let mut page = String::from(include_str!("page.head.md"));
+    line(&mut page, &format!("\n## The matrix\n\n| way {heads}\n|---|---|---|---|---|---|"));
+    for case in CASES {
+        let cells = columns.map(|column| {
+            proof(case.title, column).map_or_else(|| not_asked(column).to_owned(), |proof| proof.verdict.clone())
+        });
+        line(&mut page, &format!("| {} | {} |", case.title, cells.join(" | ")));
+    }
+    let with = match recorded {
+        Some(recorded) => format!("recorded on {} with {}", recorded.date, recorded.with),
+        None => "never recorded".to_owned(),
+    };
+    line(&mut page, &format!("\n{}", include_str!("page.notes.md").replace("RECORDED", &with).trim_end()));
+    line(&mut page, "\n## What each client meets");
+    for case in CASES {
+        let asked: Vec<&str> = PROBES
+            .into_iter()
+            .map(Probe::title)
+            .filter(|title| {
+                columns
+                    .iter()
+                    .any(|&column| proof(case.title, column).is_some_and(|one| one.probes.contains_key(*title)))
+            })
+            .collect();
+        if asked.is_empty() {
+            continue;
+        }
+        line(
+            &mut page,
+            &format!(
+                "\n### {}\n\n`exposure: {}`\n\n| probe {heads}\n|---|---|---|---|---|---|",
+                case.title, case.exposure
+            ),
+        );
+        for title in asked {
+            let cells = columns.map(|column| match proof(case.title, column) {
+                Some(proof) if proof.probes.is_empty() => "refused by portgen".to_owned(),
+                Some(proof) => proof.probes.get(title).cloned().unwrap_or_else(|| not_asked(column).to_owned()),
+                None => not_asked(column).to_owned(),
+            });
+            line(&mut page, &format!("| {title} | {} |", cells.join(" | ")));
+        }
+    }
+    line(&mut page, include_str!("page.refusals.md").trim_end());
+    line(&mut page, "\n| rule | built by hand | what happened |\n|---|---|---|");
+    for refusal in REFUSALS {
+        let rule = if refusal.rule.contains(' ') { refusal.rule.to_owned() } else { format!("`{}`", refusal.rule) };
+        line(&mut page, &format!("| {rule} | {} | {} |", refusal.built, board.lines[refusal.built]));
+    }
+    line(&mut page, include_str!("page.faults.md").trim_end());
+    line(&mut page, "\n| fault | what the lab saw |\n|---|---|");
+    for fault in FAULTS {
+        line(&mut page, &format!("| {} | {} |", fault.name, board.lines[fault.name]));
+    }
+    page
+}
+
+fn line(page: &mut String, text: &str) {
+    writeln!(page, "{text}").expect("a string takes it");
+}
+
+/// The matrix alone, for the terminal.
+pub fn matrix(page: &str) -> &str {
+    let start = page.find("## The matrix").unwrap_or(0);
+    let end = page[start..].find("## What each client meets").map_or(page.len(), |end| start + end);
+    page[start..end].trim_end()
+}
+
+/// Proofs for the IPVS column, from the last time there was a kernel that has it.
+pub fn recorded() -> Option<Recorded> {
+    let path = common::root().join("tests/lab/recorded/ipvs.json");
+    let text = std::fs::read_to_string(path).ok()?;
+    Some(serde_json::from_str(&text).expect("what this program wrote"))
+}

@@ -1,0 +1,209 @@
+//! What clients try, one thing at a time.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::thread;
+use std::time::Duration;
+
+use crate::net::{CLIENT2, Family, Machine, NODES};
+use crate::scene::Scene;
+use crate::traffic::{self, Conversation, IMPATIENCE, Outcome, Transport};
+
+/// One thing to try. Clients stand in the order of their distance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Probe {
+    Http,
+    Https,
+    Http3,
+    OtherNode,
+    SecondClient,
+    FromNode,
+    FromPod,
+    FromOwnPod,
+    OwnAddress,
+    Loopback,
+    PassingThrough,
+    NodePort,
+    NodePortUdp,
+    NodePortSecondClient,
+    ListenerSecondClient,
+    SameSourcePort,
+    SmallPathDownload,
+    SmallPathUpload,
+    Fragments,
+    Fin,
+    Rst,
+    ConnectionsAtOnce,
+    NewConnections,
+    Replaced,
+    ReplacedUdp,
+    NoEndpoint,
+}
+
+/// In the order they run: the last ones change the endpoints.
+pub const PROBES: [Probe; 26] = [
+    Probe::Http,
+    Probe::Https,
+    Probe::Http3,
+    Probe::OtherNode,
+    Probe::SecondClient,
+    Probe::FromNode,
+    Probe::FromPod,
+    Probe::FromOwnPod,
+    Probe::OwnAddress,
+    Probe::Loopback,
+    Probe::PassingThrough,
+    Probe::NodePort,
+    Probe::NodePortUdp,
+    Probe::NodePortSecondClient,
+    Probe::ListenerSecondClient,
+    Probe::SameSourcePort,
+    Probe::SmallPathDownload,
+    Probe::SmallPathUpload,
+    Probe::Fragments,
+    Probe::Fin,
+    Probe::Rst,
+    Probe::ConnectionsAtOnce,
+    Probe::NewConnections,
+    Probe::Replaced,
+    Probe::ReplacedUdp,
+    Probe::NoEndpoint,
+];
+
+impl Probe {
+    /// What it is, in the matrix.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Http => "client to TCP 80",
+            Self::Https => "client to TCP 443",
+            Self::Http3 => "client to UDP 443",
+            Self::OtherNode => "client to a node without a gateway pod",
+            Self::SecondClient => "a client outside `allowFrom`",
+            Self::FromNode => "another node",
+            Self::FromPod => "a pod of another node",
+            Self::FromOwnPod => "the gateway's own pod",
+            Self::OwnAddress => "the node to its own address",
+            Self::Loopback => "the node to 127.0.0.1 or ::1",
+            Self::PassingThrough => "a pod to port 80 of another machine",
+            Self::NodePort => "client to the TCP node port",
+            Self::NodePortUdp => "client to the UDP node port",
+            Self::NodePortSecondClient => "a client outside `allowFrom` to the node port",
+            Self::ListenerSecondClient => "a client outside `allowFrom` to the listener's own port",
+            Self::SameSourcePort => "both ports from one source port",
+            Self::SmallPathDownload => "download over a path of 1300 bytes",
+            Self::SmallPathUpload => "upload over a path of 1300 bytes behind the node",
+            Self::Fragments => "datagrams of 5,000 bytes, both ways",
+            Self::Fin => "the gateway closes",
+            Self::Rst => "the gateway resets",
+            Self::ConnectionsAtOnce => "connections open at once, 5 allowed, 12 tried",
+            Self::NewConnections => "connections in one burst of 10, 30 tried",
+            Self::Replaced => "an open connection while its endpoint is replaced",
+            Self::ReplacedUdp => "the next datagram after that",
+            Self::NoEndpoint => "no endpoint at all",
+        }
+    }
+
+    /// Runs it.
+    pub fn run(self, scene: &mut Scene, family: Family, patience: Duration) -> Outcome {
+        let probe = |from: &Machine, transport, to| traffic::probe(from, transport, to, patience);
+        let at = |port| scene.at(0, family, port);
+        let listener = |from: &Machine, transport, public| {
+            let target = if scene.direct { public } else { public + 9_000 };
+            traffic::probe_for(from, transport, at(public), target, patience)
+        };
+        let node_port = |port| SocketAddr::new(family.of(NODES[0]), port);
+        let net = &scene.net;
+        match self {
+            Self::Http => listener(&net.client, Transport::Tcp, 80),
+            Self::Https => listener(&net.client, Transport::Tcp, 443),
+            Self::Http3 => listener(&net.client, Transport::Udp, 443),
+            Self::OtherNode => probe(&net.client, Transport::Tcp, scene.at(1, family, 80)),
+            Self::SecondClient => probe(&net.client2, Transport::Tcp, at(80)),
+            Self::FromNode => probe(&net.nodes[1], Transport::Tcp, at(80)),
+            Self::FromPod => probe(&net.pods[1], Transport::Tcp, at(80)),
+            Self::FromOwnPod => probe(&net.pods[0], Transport::Tcp, at(80)),
+            Self::OwnAddress => listener(&net.nodes[0], Transport::Tcp, 80),
+            Self::Loopback => {
+                let loopback: IpAddr = match family {
+                    Family::V4 => Ipv4Addr::LOCALHOST.into(),
+                    Family::V6 => Ipv6Addr::LOCALHOST.into(),
+                };
+                probe(&net.nodes[0], Transport::Tcp, SocketAddr::new(loopback, 80))
+            }
+            Self::PassingThrough => {
+                let to = SocketAddr::new(family.of(CLIENT2), 80);
+                traffic::probe_for(&net.pods[0], Transport::Tcp, to, 80, patience)
+            }
+            Self::NodePort => probe(&net.client, Transport::Tcp, node_port(30080)),
+            Self::NodePortUdp => probe(&net.client, Transport::Udp, node_port(30443)),
+            Self::NodePortSecondClient => probe(&net.client2, Transport::Tcp, node_port(30080)),
+            Self::ListenerSecondClient => probe(&net.client2, Transport::Tcp, node_port(9080)),
+            Self::SameSourcePort => {
+                let talk = |to| Conversation::open_from(&net.client, 45_678, to, patience);
+                match (talk(at(80)), talk(node_port(30080))) {
+                    (Ok(mut first), Ok(mut second)) => match (first.who(), second.who()) {
+                        (Ok(_), Ok(_)) => Outcome::Whole,
+                        (Err(outcome), _) | (_, Err(outcome)) => outcome,
+                    },
+                    (Err(outcome), _) | (_, Err(outcome)) => outcome,
+                }
+            }
+            Self::SmallPathDownload => transfer(&net.client2, at(80), patience, |open| open.get(400_000)),
+            Self::SmallPathUpload => transfer(&net.client, scene.at(1, family, 80), patience, |open| open.put(400_000)),
+            Self::Fragments => traffic::datagram(&net.client, at(443), 5_000, patience)
+                .map_or_else(|outcome| outcome, |_| Outcome::Whole),
+            Self::Fin => end(&net.client, at(80), patience, "bye"),
+            Self::Rst => end(&net.client, at(80), patience, "abort"),
+            Self::ConnectionsAtOnce => {
+                let open: Vec<_> = together(12, || Conversation::open(&net.client, at(80), IMPATIENCE).ok());
+                Outcome::Count(open.len())
+            }
+            Self::NewConnections => {
+                let open =
+                    together(30, || Conversation::open(&net.client, at(443), IMPATIENCE).ok().map(Conversation::abort));
+                Outcome::Count(open.len())
+            }
+            Self::Replaced => {
+                let (to, client) = (at(80), &scene.net.client);
+                let open = Conversation::open(client, to, patience);
+                scene.set_endpoints(&[1]);
+                let stays = open.and_then(|mut open| open.who());
+                let next = traffic::who(&scene.net.client, Transport::Tcp, to, patience);
+                match (stays, next) {
+                    (Ok(old), Ok(new)) if old.name == "pod1" && new.name == "pod2" => Outcome::Answer(old.source),
+                    (Err(outcome), _) | (_, Err(outcome)) => outcome,
+                    _ => Outcome::Stalled,
+                }
+            }
+            Self::ReplacedUdp => match traffic::who(&scene.net.client, Transport::Udp, at(443), patience) {
+                Ok(answer) if answer.name == "pod2" => Outcome::Answer(answer.source),
+                Ok(_) => Outcome::Stalled,
+                Err(outcome) => outcome,
+            },
+            Self::NoEndpoint => {
+                scene.set_endpoints(&[]);
+                traffic::probe(&scene.net.client, Transport::Tcp, scene.at(0, family, 80), patience)
+            }
+        }
+    }
+}
+
+fn transfer(
+    from: &Machine,
+    to: SocketAddr,
+    patience: Duration,
+    what: impl FnOnce(&mut Conversation) -> Outcome,
+) -> Outcome {
+    Conversation::open(from, to, patience).map_or_else(|outcome| outcome, |mut open| what(&mut open))
+}
+
+fn end(from: &Machine, to: SocketAddr, patience: Duration, verb: &str) -> Outcome {
+    Conversation::open(from, to, patience).map_or_else(|outcome| outcome, |open| open.end(verb))
+}
+
+/// Tries something several times at once and keeps what came of it.
+fn together<T: Send>(times: usize, what: impl Fn() -> Option<T> + Sync) -> Vec<T> {
+    thread::scope(|scope| {
+        let tries: Vec<_> = (0..times).map(|_| scope.spawn(&what)).collect();
+        tries.into_iter().filter_map(|one| one.join().expect("a thread")).collect()
+    })
+}
