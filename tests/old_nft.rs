@@ -1,13 +1,18 @@
-//! The part of nft's language that portgen keeps to, held against a list of what it may write.
+//! The part of nft's language that portgen keeps to: held against a list of what it may write, and against the oldest
+//! nft that it promises to work with.
 
 mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
 
-use common::{rendered, root};
+use common::{available, has, in_namespace, rendered, root, skipped};
 use ipnet::IpNet;
+
+/// The oldest nft that portgen promises to work with.
+const OLDEST: &str = "v0.9.8";
 
 /// How every file starts: what nft before 1.0.7 has instead of `destroy table`.
 const HEAD: [&str; 3] = ["table inet portgen", "delete table inet portgen", "table inet portgen {"];
@@ -377,5 +382,84 @@ fn the_list_refuses_whatever_is_newer_or_cleverer() {
         let line = good.lines().zip(bad.lines()).take_while(|(one, other)| one == other).count() + 1;
         let expected = if word == "the end of the file" { bad.lines().count() } else { line };
         assert_eq!(lint(&bad).map(|_| ()), Err((expected, word.to_owned())), "{to}");
+    }
+}
+
+/// The program that `PORTGEN_OLD_NFT` names, or else the one that `.ci/old-nft` leaves in its cache,
+/// `~/.cache/portgen-ci/nft-0.9.8/nft`. `none` says that it was looked for and cannot be had.
+fn old_nft() -> Option<PathBuf> {
+    let program = match std::env::var_os("PORTGEN_OLD_NFT") {
+        Some(none) if none == "none" => {
+            skipped("the oldest nft");
+            return None;
+        }
+        Some(named) => Some(PathBuf::from(named)),
+        None => std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(std::env::home_dir()?.join(".cache")))
+            .map(|cache| cache.join("portgen-ci/nft-0.9.8/nft"))
+            .filter(|program| program.exists()),
+    };
+    if !available("the oldest nft, which .ci/old-nft gets,", program.is_some()) {
+        return None;
+    }
+    let said = Command::new(program.as_ref()?).arg("--version").output().expect("it runs");
+    let said = common::stdout(&said);
+    assert!(said.contains(&format!("{OLDEST} ")), "{program:?} is not nft {OLDEST}, but {said}");
+    program
+}
+
+/// Runs a script in a network namespace of its own: `$1` and `$2` are a ruleset and the oldest nft.
+fn script(namespace: &[&str], script: &str, ruleset: &Path, old: &Path) -> Output {
+    let scratch = tempfile::tempdir().unwrap();
+    Command::new(namespace[0])
+        .args(&namespace[1..])
+        .args(["sh", "-ec", script, "sh"])
+        .args([ruleset, old])
+        .current_dir(&scratch)
+        .output()
+        .unwrap()
+}
+
+#[test]
+fn the_oldest_nft_loads_every_ruleset_and_lists_it_the_same_twice() {
+    let Some(old) = old_nft() else { return };
+    let Some(namespace) = in_namespace() else {
+        available("a network namespace", false);
+        return;
+    };
+    for (name, path) in rulesets() {
+        // Stopped as the unit beside it stops it.
+        let unit = fs::read_to_string(path.with_file_name("../systemd/system/portgen.service")).unwrap();
+        let stop = unit.lines().find_map(|line| line.strip_prefix("ExecStop=/usr/sbin/nft ")).expect("a way to stop");
+        let steps = format!(
+            "\"$2\" -c -f \"$1\"; \"$2\" list ruleset | cmp - /dev/null
+            \"$2\" -f \"$1\"; \"$2\" -s list ruleset > once; grep -q hook once
+            \"$2\" -f \"$1\"; \"$2\" -s list ruleset > twice; cmp once twice
+            \"$2\" {stop}; \"$2\" list ruleset > none; cmp none /dev/null"
+        );
+        let output = script(&namespace, &steps, &path, &old);
+        let said = common::stdout(&output) + &common::stderr(&output);
+        assert!(output.status.success() && said.is_empty(), "{name}: {said}");
+    }
+}
+
+/// The nft of a node and the one inside kube-proxy's image see the same kernel: whichever loaded the rules, each lists
+/// what it lists after loading them itself. Where maps are written by 1.1, 0.9.8 to 1.0.9 crash here.
+#[test]
+fn the_oldest_nft_and_this_one_list_alike_what_either_loaded() {
+    let Some(old) = old_nft() else { return };
+    let Some(namespace) = in_namespace().filter(|_| has("nft")) else {
+        available("nft in a network namespace", false);
+        return;
+    };
+    for (name, path) in rulesets() {
+        let steps = "\"$2\" -f \"$1\"; \"$2\" -s list ruleset > old-old; nft -s list ruleset > old-new
+            nft -f \"$1\"; \"$2\" -s list ruleset > new-old; nft -s list ruleset > new-new
+            \"$2\" -j list ruleset > json; grep -q hook json
+            cmp old-old new-old; cmp old-new new-new; grep -q hook old-old";
+        let output = script(&namespace, steps, &path, &old);
+        let said = common::stdout(&output) + &common::stderr(&output);
+        assert!(output.status.success() && said.is_empty(), "{name}: {said}");
     }
 }

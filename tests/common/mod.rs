@@ -92,13 +92,18 @@ pub fn available(what: &str, present: bool) -> bool {
         return true;
     }
     assert!(std::env::var_os("CI").is_none(), "{what} is not available, and CI must have it");
+    skipped(what);
+    false
+}
+
+/// Says that a check was skipped.
+pub fn skipped(what: &str) {
     // Past the test runner, which keeps what the macros print from whoever should read it.
     let said = writeln!(
         std::io::stderr(),
         "\n*** SKIPPED: {what} is not available here, so nothing was checked with it ***\n"
     );
     said.expect("standard error takes it");
-    false
 }
 
 /// Whether a program can be started.
