@@ -35,7 +35,7 @@ const SEES_POD: Option<Outcome> = Some(Outcome::Answer(Source::Pod));
 const SEES_LOOPBACK: Option<Outcome> = Some(Outcome::Answer(Source::Loopback));
 
 /// A port rewrite with `externalTrafficPolicy: Cluster`.
-fn rewrite(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
+fn rewrite(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
         Probe::Http
         | Probe::Https
@@ -48,6 +48,8 @@ fn rewrite(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
         | Probe::Replaced
         | Probe::ReplacedUdp => SEES_NODE,
         Probe::PassingThrough => SEES_POD,
+        // IPv6 has no datagram without one.
+        Probe::NoChecksum => (family == Family::V4).then_some(Outcome::Whole),
         Probe::Loopback | Probe::NoEndpoint => Some(Outcome::Refused),
         Probe::NodePort | Probe::NodePortUdp => Some(Outcome::Timeout),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
@@ -107,7 +109,7 @@ fn rate(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
 fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
         Probe::Loopback => SEES_NODE,
-        Probe::Http3 | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp => None,
+        Probe::Http3 | Probe::NoChecksum | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp => None,
         // The proxy has accepted by then, and hangs up.
         Probe::NoEndpoint => Some(Outcome::Reset),
         Probe::Rst => Some(Outcome::Whole),
@@ -116,12 +118,13 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
 }
 
 /// A process in the node's network namespace.
-fn host_network(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
+fn host_network(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
         Probe::Http | Probe::Https | Probe::Http3 | Probe::OtherNode | Probe::SecondClient => SEES_CLIENT,
         Probe::FromNode | Probe::OwnAddress => SEES_NODE,
         Probe::FromPod | Probe::FromOwnPod | Probe::PassingThrough => SEES_POD,
         Probe::Loopback => SEES_LOOPBACK,
+        Probe::NoChecksum => (family == Family::V4).then_some(Outcome::Whole),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
         Probe::Rst => Some(Outcome::Reset),
         _ => None,

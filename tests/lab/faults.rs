@@ -70,6 +70,12 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault { name: "UDP is forgotten", case: REWRITE, file: NFT, change: |text| without(text, &["udp dport 443"]) },
     Fault {
+        name: "a datagram without a checksum gets a wrong one",
+        case: REWRITE,
+        file: NFT,
+        change: |text| without(text, &["udp", "@th,48,16 0"]),
+    },
+    Fault {
         name: "errors about small paths are not rewritten",
         case: REWRITE,
         file: NFT,

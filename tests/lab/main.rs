@@ -45,7 +45,7 @@ fn main() -> ExitCode {
     let trials = trials().into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     let whole = conclusion.num_filtered_out == 0 && conclusion.num_ignored == 0;
-    if arguments.list || conclusion.has_failed() || !whole {
+    if page::printed_recording() || arguments.list || conclusion.has_failed() || !whole {
         return conclusion.exit_code();
     }
     let page = page::text(page::recorded().as_ref());
@@ -68,6 +68,17 @@ fn trials() -> Vec<Trial> {
                 let title = format!("{} on a real kube-proxy, {}", case.title, data_plane.name());
                 trials.push(Trial::test(title, move || Ok(matrix::run(&case, data_plane, Kind::Real).map(drop)?)));
             }
+        }
+    }
+    if page::recording().is_some() {
+        for case in cases::CASES {
+            let title = format!("{} on a real kube-proxy, {}", case.title, DataPlane::Ipvs.name());
+            trials.push(Trial::test(title, move || {
+                let cell = matrix::run(&case, DataPlane::Ipvs, Kind::Real)?;
+                let at = (case.title.to_owned(), DataPlane::Ipvs.name().to_owned());
+                page::note(|board| drop(board.cells.insert(at, page::Proof::of(&cell))));
+                Ok(())
+            }));
         }
     }
     for data_plane in models::DATA_PLANES {

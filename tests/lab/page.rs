@@ -186,3 +186,22 @@ pub fn recorded() -> Option<Recorded> {
     let text = std::fs::read_to_string(path).ok()?;
     Some(serde_json::from_str(&text).expect("what this program wrote"))
 }
+
+/// What a recording is made with, where this run is to record the IPVS column: `DATE, KERNEL AND KUBE-PROXY`.
+pub fn recording() -> Option<(String, String)> {
+    let text = std::env::var("PORTGEN_LAB_RECORD").ok()?;
+    let (date, with) = text.split_once(", ").expect("a date, a comma, and what with");
+    Some((date.to_owned(), with.to_owned()))
+}
+
+/// Prints what was recorded, between two lines that a script finds; tells whether this run records.
+pub fn printed_recording() -> bool {
+    let Some((date, with)) = recording() else { return false };
+    let mut board = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
+    let cells = std::mem::take(&mut board.get_or_insert_default().cells);
+    let cases = cells.into_iter().filter(|((_, data_plane), _)| data_plane == DataPlane::Ipvs.name());
+    let recorded = Recorded { date, with, cases: cases.map(|((title, _), proof)| (title, proof)).collect() };
+    let text = serde_json::to_string_pretty(&recorded).expect("it is JSON");
+    println!("--- recorded\n{text}\n--- end");
+    true
+}

@@ -14,6 +14,7 @@ pub enum Probe {
     Http,
     Https,
     Http3,
+    NoChecksum,
     OtherNode,
     SecondClient,
     FromNode,
@@ -40,10 +41,11 @@ pub enum Probe {
 }
 
 /// In the order they run: the last ones change the endpoints.
-pub const PROBES: [Probe; 26] = [
+pub const PROBES: [Probe; 27] = [
     Probe::Http,
     Probe::Https,
     Probe::Http3,
+    Probe::NoChecksum,
     Probe::OtherNode,
     Probe::SecondClient,
     Probe::FromNode,
@@ -76,6 +78,7 @@ impl Probe {
             Self::Http => "client to TCP 80",
             Self::Https => "client to TCP 443",
             Self::Http3 => "client to UDP 443",
+            Self::NoChecksum => "a UDP datagram without a checksum",
             Self::OtherNode => "client to a node without a gateway pod",
             Self::SecondClient => "a client outside `allowFrom`",
             Self::FromNode => "another node",
@@ -116,6 +119,7 @@ impl Probe {
             Self::Http => listener(&net.client, Transport::Tcp, 80),
             Self::Https => listener(&net.client, Transport::Tcp, 443),
             Self::Http3 => listener(&net.client, Transport::Udp, 443),
+            Self::NoChecksum => traffic::without_checksum(&net.client, at(443), patience),
             Self::OtherNode => probe(&net.client, Transport::Tcp, scene.at(1, family, 80)),
             Self::SecondClient => probe(&net.client2, Transport::Tcp, at(80)),
             Self::FromNode => probe(&net.nodes[1], Transport::Tcp, at(80)),

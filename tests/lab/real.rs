@@ -1,7 +1,7 @@
 //! A real kube-proxy on a node, told about Services by a stub of the API server.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use std::process::Child;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::data_plane::{DataPlane, Service, Traffic};
+use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
 use crate::dump;
 use crate::kube_api::{KubeApi, ProxySettings, endpoint_slice, node};
 use crate::net::{CLUSTER_CIDR, FAMILIES, Family, LOAD_BALANCER, Machine, NODES, POD_NETWORKS, PODS};
@@ -23,7 +23,7 @@ pub fn program() -> Option<PathBuf> {
 }
 
 /// How long kube-proxy may take: to start on a busy machine, or to try again what failed once.
-const LONGEST: Duration = Duration::from_mins(1);
+const LONGEST: Duration = Duration::from_mins(4);
 
 /// A running kube-proxy.
 pub struct KubeProxy {
@@ -124,13 +124,26 @@ impl KubeProxy {
     /// Whether its rules are those of the model; for IPVS, whether every endpoint is a real server.
     fn settled(&self, machine: &Machine, services: &[Service]) -> Result<(), String> {
         if self.data_plane == DataPlane::Ipvs {
-            let listed = machine.sh("ipvsadm -Ln");
-            let wanted: usize = services.iter().map(|service| service.endpoints.len() * service.ports.len()).sum();
-            let servers =
-                listed.lines().filter(|line| line.contains("-> 203.0.113.") || line.contains("-> [2001:db8:7")).count();
+            let listed = machine.sh("ipvsadm -Ln; iptables-save -t nat; ip6tables-save -t nat");
+            let serves = |pod: usize, port: &ServicePort, family: Family| {
+                let server = SocketAddr::new(family.of(PODS[pod]), port.target_port).to_string();
+                // One that is leaving stays with weight 0 until its connections end.
+                listed
+                    .lines()
+                    .filter(|line| line.contains(&format!("-> {server} ")))
+                    .any(|line| line.split_whitespace().nth(3) != Some("0"))
+            };
+            let as_wanted = services.iter().all(|service| {
+                let each = service.ports.iter().flat_map(|port| [0, 1].map(|pod| (port, pod)));
+                each.flat_map(|(port, pod)| FAMILIES.map(|family| (port, pod, family)))
+                    .all(|(port, pod, family)| serves(pod, port, family) == service.endpoints.contains(&pod))
+            });
             let node_port = services.iter().flat_map(|one| &one.ports).find_map(|port| port.node_port);
             let served = node_port.is_none_or(|port| listed.contains(&format!("{}:{port}", NODES[self.node].0)));
-            return if served && servers >= wanted { Ok(()) } else { Err(listed) };
+            // It fills IPVS first and masquerades later, each family by itself.
+            let masquerades = listed.matches("-A KUBE-POSTROUTING").count() >= 6;
+            let settled = served && masquerades && as_wanted;
+            return if settled { Ok(()) } else { Err(listed) };
         }
         let model = Machine::new();
         self.data_plane.start(&model, self.node, services);

@@ -109,7 +109,7 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     for door in node.doors.iter().filter(|door| door.way != Way::Open) {
         inside.extend(allow_list(door, door.port));
     }
-    let rewritten: Vec<Rule> = rewrites.iter().map(rewrite_to_node_port).collect();
+    let rewritten: Vec<Rule> = rewrites.iter().flat_map(rewrite_to_node_port).collect();
     if !rewritten.is_empty()
         && let Some(family) = absent_family(node)
     {
@@ -171,25 +171,44 @@ fn allow_list(door: &Door, port: Port) -> Vec<Rule> {
         .collect()
 }
 
-fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Rule {
+fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Vec<Rule> {
     let Rewrite { door, node_port, direct } = *rewrite;
-    let mut statements = vec![Statement::Count];
-    if direct {
-        statements.push(Statement::SetOriginalZone(ZONE));
+    let zone = direct.then_some(Statement::SetOriginalZone(ZONE));
+    let rule = |matches: Vec<Match>, set: Statement| {
+        let statements: Vec<Statement> =
+            [Statement::Count].into_iter().chain(zone).chain([set, Statement::Accept]).collect();
+        Rule::new(matches, statements).comment(named(door))
+    };
+    let public = Match::DestinationPort(door.protocol, door.port);
+    let mut rules = Vec::new();
+    if door.protocol == Protocol::UDP {
+        let port = Bits { offset: 16, length: 16, value: node_port.get() };
+        rules.push(rule(vec![public.clone(), Match::Bits(NO_CHECKSUM)], Statement::SetBits(port)));
     }
-    statements.extend([Statement::SetDestinationPort(door.protocol, node_port), Statement::Accept]);
-    Rule::new([Match::DestinationPort(door.protocol, door.port)], statements).comment(named(door))
+    rules.push(rule(vec![public], Statement::SetDestinationPort(door.protocol, node_port)));
+    rules
 }
 
+/// A UDP datagram without a checksum, as IPv4 allows. nft up to 1.0.9 corrects the checksum of every datagram it gives
+/// another port, and of this one makes a wrong checksum; set as bare bits, the port leaves it alone.
+const NO_CHECKSUM: Bits = Bits { offset: 48, length: 16, value: 0 };
+
 /// The node answers from the node port; the client knows only the public one.
-fn rewrite_back(rewrite: &Rewrite<'_>) -> Rule {
+fn rewrite_back(rewrite: &Rewrite<'_>) -> Vec<Rule> {
     let Rewrite { door, node_port, direct } = *rewrite;
-    let mut matches = Vec::new();
-    if direct {
-        matches.push(Match::OriginalZone(ZONE));
+    let rule = |also: Option<Match>, set: Statement| {
+        let zone = direct.then_some(Match::OriginalZone(ZONE));
+        let port = Match::SourcePort(door.protocol, node_port);
+        let matches: Vec<Match> = zone.into_iter().chain([port]).chain(also).collect();
+        Rule::new(matches, [set, Statement::Accept]).comment(named(door))
+    };
+    let mut rules = Vec::new();
+    if door.protocol == Protocol::UDP {
+        let port = Bits { offset: 0, length: 16, value: door.port.get() };
+        rules.push(rule(Some(Match::Bits(NO_CHECKSUM)), Statement::SetBits(port)));
     }
-    matches.push(Match::SourcePort(door.protocol, node_port));
-    Rule::new(matches, [Statement::SetSourcePort(door.protocol, door.port), Statement::Accept]).comment(named(door))
+    rules.push(rule(None, Statement::SetSourcePort(door.protocol, door.port)));
+    rules
 }
 
 fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
@@ -197,7 +216,7 @@ fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     for rewrite in rewrites {
         rules.extend(errors_out(node, rewrite));
     }
-    rules.extend(rewrites.iter().map(rewrite_back));
+    rules.extend(rewrites.iter().flat_map(rewrite_back));
     Chain { name: "postrouting", kind: ChainKind::Filter, hook: Hook::Postrouting, priority: AFTER_EVERYTHING, rules }
 }
 
@@ -219,14 +238,14 @@ fn output(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     if let Some(family) = absent_family(node) {
         rules.push(Rule::new([Match::Family(family)], [Statement::Return]));
     }
-    rules.extend(rewrites.iter().map(rewrite_to_node_port));
+    rules.extend(rewrites.iter().flat_map(rewrite_to_node_port));
     Chain { name: "output", kind: ChainKind::Filter, hook: Hook::Output, priority: BEFORE_EVERYTHING, rules }
 }
 
 fn input(rewrites: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::SourceNotLocal], [Statement::Return])];
     rules.extend(loopback_networks().map(|net| Rule::new([Match::SourceIn(net)], [Statement::Return])));
-    rules.extend(rewrites.iter().map(rewrite_back));
+    rules.extend(rewrites.iter().flat_map(rewrite_back));
     Chain { name: "input", kind: ChainKind::Filter, hook: Hook::Input, priority: AFTER_EVERYTHING, rules }
 }
 
