@@ -1,5 +1,6 @@
 //! The files of a node: rules, the unit that loads them, sysctls and proxies, each at its own path.
 
+mod divide;
 pub mod iptables;
 pub mod nft;
 mod rules;

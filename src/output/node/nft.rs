@@ -1,18 +1,18 @@
 //! nftables: a typed ruleset, its one writer, and the reader that checks what was written.
 //!
-//! Only what nft 0.9.8 to 1.1 understand alike is in the model: numeric priorities, one plain rule a port,
-//! anonymous sets of addresses. Named sets, maps and `destroy` are left out on purpose: written by a newer nft,
+//! Only what nft 0.9.8 to 1.1 understand alike is in the model: numeric priorities, one plain rule a port, ranges of
+//! ports with jumps to chains of our own, anonymous sets of addresses. Named sets, maps and `destroy` are left out on purpose: written by a newer nft,
 //! they crash the older one inside kube-proxy's image when it lists the ruleset.
 
 use std::fmt;
 
-use crate::grammar::{Cidr, Family, InterfaceName, Port};
+use crate::grammar::{Cidr, Family, InterfaceName, Port, PortRange};
 use crate::plan::Protocol;
 
 /// The one table portgen owns.
 pub const TABLE: &str = "inet portgen";
 
-/// Every chain portgen writes: the stateless ones by their hook, the NAT ones by what they do.
+/// Every base chain portgen writes: the stateless ones by their hook, the NAT ones by what they do.
 const CHAIN_NAMES: [&str; 6] =
     ["prerouting", "postrouting", "output", "input", "redirect_prerouting", "redirect_output"];
 
@@ -21,6 +21,8 @@ const CHAIN_NAMES: [&str; 6] =
 pub struct Ruleset {
     /// In the order they are written.
     pub chains: Vec<Chain>,
+    /// What their long lists are divided into, each after the one that leads to it; empty where no list is long.
+    pub parts: Vec<Part>,
 }
 
 /// A base chain with policy accept.
@@ -36,6 +38,26 @@ pub struct Chain {
     pub priority: i16,
     /// Its rules, first match first.
     pub rules: Vec<Rule>,
+}
+
+/// A chain without a hook: what a long list has for some ports.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// Its name.
+    pub name: PartName,
+    /// Its rules, first match first.
+    pub rules: Vec<Rule>,
+}
+
+/// Which list of which chain a part is of, and for which ports: `prerouting_1_8000_8007`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PartName {
+    /// The base chain.
+    pub chain: &'static str,
+    /// Which of its long lists, from 1.
+    pub list: u8,
+    /// The lowest and the highest port its rules speak of.
+    pub ports: PortRange,
 }
 
 /// A base chain's type.
@@ -98,10 +120,16 @@ pub enum Match {
     DestinationPort(Protocol, Port),
     /// Its source port.
     SourcePort(Protocol, Port),
+    /// Its destination port is one of these.
+    DestinationWithin(Protocol, PortRange),
+    /// Its source port is one of these.
+    SourceWithin(Protocol, PortRange),
     /// An ICMP error that quotes a packet.
     Icmp(IcmpError),
     /// Bits behind the transport header's start.
     Bits(Bits),
+    /// 16 bits, that many behind the transport header's start, are one of these ports.
+    BitsWithin(u16, PortRange),
     /// The conntrack zone of the connection's original direction.
     OriginalZone(u16),
 }
@@ -145,6 +173,10 @@ pub enum Statement {
     SetBits(Bits),
     /// Its connection goes to this port of this node.
     Redirect(Port),
+    /// A part looks at it; what the part leaves open, the next rule decides.
+    Jump(PartName),
+    /// A part looks at it in this one's place.
+    Goto(PartName),
     /// This chain is done with it.
     Return,
     /// This hook's chain accepts it.
@@ -177,7 +209,30 @@ impl fmt::Display for Ruleset {
             }
             chain.fmt(f)?;
         }
+        if !self.parts.is_empty() {
+            writeln!(f, "\n  # Long lists, divided by port: a packet meets few rules, however many ports there are.")?;
+        }
+        for part in &self.parts {
+            part.fmt(f)?;
+        }
         writeln!(f, "}}")
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "  chain {} {{", self.name)?;
+        for rule in &self.rules {
+            writeln!(f, "    {rule}")?;
+        }
+        writeln!(f, "  }}")
+    }
+}
+
+impl fmt::Display for PartName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { chain, list, ports } = self;
+        write!(f, "{chain}_{list}_{}_{}", ports.first, ports.last)
     }
 }
 
@@ -257,7 +312,10 @@ impl fmt::Display for Match {
             }
             Self::DestinationPort(protocol, port) => write!(f, "{} dport {port}", word(*protocol)),
             Self::SourcePort(protocol, port) => write!(f, "{} sport {port}", word(*protocol)),
+            Self::DestinationWithin(protocol, ports) => write!(f, "{} dport {ports}", word(*protocol)),
+            Self::SourceWithin(protocol, ports) => write!(f, "{} sport {ports}", word(*protocol)),
             Self::Icmp(error) => f.write_str(error.words()),
+            Self::BitsWithin(offset, ports) => write!(f, "@th,{offset},16 {ports}"),
             Self::Bits(bits) => write!(f, "@th,{},{} {}", bits.offset, bits.length, bits.value),
             Self::OriginalZone(zone) => write!(f, "ct original zone {zone}"),
         }
@@ -273,6 +331,8 @@ impl fmt::Display for Statement {
             Self::SetSourcePort(protocol, port) => write!(f, "{} sport set {port}", word(*protocol)),
             Self::SetBits(bits) => write!(f, "@th,{},{} set {}", bits.offset, bits.length, bits.value),
             Self::Redirect(port) => write!(f, "redirect to :{port}"),
+            Self::Jump(part) => write!(f, "jump {part}"),
+            Self::Goto(part) => write!(f, "goto {part}"),
             Self::Return => f.write_str("return"),
             Self::Accept => f.write_str("accept"),
             Self::Drop => f.write_str("drop"),
@@ -324,29 +384,24 @@ pub fn read(text: &str) -> Option<Ruleset> {
     {
         return None;
     }
-    let mut chains = Vec::new();
+    let mut ruleset = Ruleset { chains: Vec::new(), parts: Vec::new() };
     loop {
-        match lines.next()? {
+        let name = match lines.next()? {
             "}" => break,
-            head => chains.push(read_chain(head, &mut lines)?),
+            head => head.strip_prefix("chain ")?.strip_suffix(" {")?,
+        };
+        match CHAIN_NAMES.into_iter().find(|known| *known == name) {
+            Some(name) => ruleset.chains.push(read_chain(name, &mut lines)?),
+            None => ruleset.parts.push(Part { name: name.parse().ok()?, rules: read_rules(&mut lines)? }),
         }
     }
-    lines.next().is_none().then_some(Ruleset { chains })
+    lines.next().is_none().then_some(ruleset)
 }
 
-fn read_chain<'a>(head: &str, lines: &mut impl Iterator<Item = &'a str>) -> Option<Chain> {
-    let name = head.strip_prefix("chain ")?.strip_suffix(" {")?;
-    let name = CHAIN_NAMES.into_iter().find(|known| *known == name)?;
+fn read_chain<'a>(name: &'static str, lines: &mut impl Iterator<Item = &'a str>) -> Option<Chain> {
     let base = lines.next()?.strip_prefix("type ")?.strip_suffix("; policy accept;")?;
     let (kind, rest) = base.split_once(" hook ")?;
     let (hook, priority) = rest.split_once(" priority ")?;
-    let mut rules = Vec::new();
-    loop {
-        match lines.next()? {
-            "}" => break,
-            line => rules.push(read_rule(line)?),
-        }
-    }
     Some(Chain {
         name,
         kind: match kind {
@@ -358,8 +413,18 @@ fn read_chain<'a>(head: &str, lines: &mut impl Iterator<Item = &'a str>) -> Opti
             .into_iter()
             .find(|known| known.to_string() == hook)?,
         priority: priority.parse().ok()?,
-        rules,
+        rules: read_rules(lines)?,
     })
+}
+
+fn read_rules<'a>(lines: &mut impl Iterator<Item = &'a str>) -> Option<Vec<Rule>> {
+    let mut rules = Vec::new();
+    loop {
+        match lines.next()? {
+            "}" => return Some(rules),
+            line => rules.push(read_rule(line)?),
+        }
+    }
 }
 
 fn read_rule(line: &str) -> Option<Rule> {
@@ -379,6 +444,20 @@ fn read_rule(line: &str) -> Option<Rule> {
         }
     }
     Some(rule)
+}
+
+impl std::str::FromStr for PartName {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let read = || {
+            let of = |chain: &'static str| Some((chain, text.strip_prefix(chain)?.strip_prefix('_')?));
+            let (chain, rest) = CHAIN_NAMES.into_iter().find_map(of)?;
+            let (list, ports) = rest.split_once('_')?;
+            Some(Self { chain, list: list.parse().ok()?, ports: ports.replace('_', "-").parse().ok()? })
+        };
+        read().ok_or(())
+    }
 }
 
 /// What of a rule is still unread.
@@ -419,6 +498,11 @@ impl<'a> Rest<'a> {
 
     fn port(&mut self) -> Option<Port> {
         self.value().and_then(Port::new)
+    }
+
+    /// Reads one port, or two with a dash between.
+    fn ports(&mut self, one: impl Fn(Port) -> Match, several: impl Fn(PortRange) -> Match) -> Option<Match> {
+        self.attempt(|rest| rest.value().map(&several)).or_else(|| self.port().map(one))
     }
 
     /// Reads one element, or several in braces.
@@ -499,12 +583,19 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
     }
     if rest.0.starts_with('@') {
         let (offset, length) = rest.bits()?;
+        if length == 16
+            && let Some(ports) = rest.attempt(Rest::value)
+        {
+            return Some(Match::BitsWithin(offset, ports));
+        }
         return Some(Match::Bits(Bits { offset, length, value: rest.value()? }));
     }
     let protocol = rest.transport()?;
     match rest.word()? {
-        "dport" => Some(Match::DestinationPort(protocol, rest.port()?)),
-        "sport" => Some(Match::SourcePort(protocol, rest.port()?)),
+        "dport" => {
+            rest.ports(|port| Match::DestinationPort(protocol, port), |ports| Match::DestinationWithin(protocol, ports))
+        }
+        "sport" => rest.ports(|port| Match::SourcePort(protocol, port), |ports| Match::SourceWithin(protocol, ports)),
         _ => None,
     }
 }
@@ -520,6 +611,12 @@ fn read_statement(rest: &mut Rest<'_>) -> Option<Statement> {
         if rest.words(word).is_some() {
             return Some(known);
         }
+    }
+    if rest.words("jump").is_some() {
+        return Some(Statement::Jump(rest.value()?));
+    }
+    if rest.words("goto").is_some() {
+        return Some(Statement::Goto(rest.value()?));
     }
     if rest.words("ct original zone set").is_some() {
         return Some(Statement::SetOriginalZone(rest.value()?));

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use sha2::{Digest, Sha256};
 
+use super::divide::divide;
 use super::iptables::{self, Limit, Restore};
 use super::nft::{Bits, Chain, ChainKind, Hook, IcmpError, Match, Rule, Ruleset, Statement};
 use crate::grammar::{Cidr, Family, InterfaceName, Port};
@@ -30,9 +31,11 @@ struct Rewrite<'a> {
 /// The nftables part of a node's rules; `None` when there is none.
 #[must_use]
 pub fn ruleset(node: &NodePlan) -> Option<Ruleset> {
-    if !node.needs_nft() {
-        return None;
-    }
+    node.needs_nft().then(|| divide(chains(node)))
+}
+
+/// The base chains with every rule in its place.
+pub fn chains(node: &NodePlan) -> Vec<Chain> {
     let rewrites: Vec<Rewrite<'_>> = node
         .doors
         .iter()
@@ -59,7 +62,7 @@ pub fn ruleset(node: &NodePlan) -> Option<Ruleset> {
         chains.extend(redirect_chains(node, &redirects));
     }
     chains.retain(|chain| !chain.rules.is_empty());
-    Some(Ruleset { chains })
+    chains
 }
 
 fn loopback() -> InterfaceName {
