@@ -27,6 +27,9 @@ const CHAINS: [(&str, &str); 6] = [
     ("chain redirect_output {", "type nat hook output priority -105 ; policy accept ;"),
 ];
 
+/// A part of a list that is too long to be walked from end to end.
+const PART: &str = "chain PART {";
+
 /// What a rule may ask of a packet. Words in capitals are arguments, see [`is_a`].
 const MATCHES: [&str; 26] = [
     "iifname NAME",
@@ -44,16 +47,16 @@ const MATCHES: [&str; 26] = [
     "ip6 saddr != NETWORKS6",
     "ip6 daddr NETWORK6",
     "ip6 daddr != NETWORKS6",
-    "tcp dport NUMBER16",
-    "tcp sport NUMBER16",
-    "udp dport NUMBER16",
-    "udp sport NUMBER16",
+    "tcp dport NUMBERS16",
+    "tcp sport NUMBERS16",
+    "udp dport NUMBERS16",
+    "udp sport NUMBERS16",
     "icmp type destination-unreachable",
     "icmp code frag-needed",
     "icmpv6 type packet-too-big",
     "icmpv6 type destination-unreachable",
     "BITS8 NUMBER8",
-    "BITS16 NUMBER16",
+    "BITS16 NUMBERS16",
     "ct original zone NUMBER16",
 ];
 
@@ -69,7 +72,7 @@ const STATEMENTS: [&str; 7] = [
 ];
 
 /// How a rule ends.
-const VERDICTS: [&str; 4] = ["accept", "drop", "return", "redirect to PORT"];
+const VERDICTS: [&str; 6] = ["accept", "drop", "return", "redirect to PORT", "jump PART", "goto PART"];
 
 /// What may stand behind that.
 const COMMENT: &str = "comment TEXT";
@@ -198,6 +201,19 @@ fn is_a(expected: &str, word: &str) -> bool {
     match expected {
         "NUMBER8" => number(word, 0xff),
         "NUMBER16" => number(word, 0xffff),
+        // One number, or all from one to another.
+        "NUMBERS16" => word.split_once('-').map_or(number(word, 0xffff), |(first, last)| {
+            let both = number(first, 0xffff) && number(last, 0xffff);
+            both && first.parse::<u32>().ok() < last.parse::<u32>().ok()
+        }),
+        // A part of a long list: the chain it belongs to, its number there, and its ports.
+        "PART" => {
+            let mut words: Vec<&str> = word.rsplitn(4, '_').collect();
+            words.reverse();
+            let [chain, numbers @ ..] = &words[..] else { return false };
+            let base = CHAINS.iter().any(|(name, _)| name.split(' ').nth(1) == Some(chain));
+            base && numbers.len() == 3 && numbers.iter().all(|one| number(one, 0xffff))
+        }
         "PORT" => word.strip_prefix(':').is_some_and(|port| number(port, 0xffff)),
         "BITS8" => bits(",8"),
         "BITS16" => bits(",16"),
@@ -242,6 +258,11 @@ fn lint(text: &str) -> Result<BTreeSet<&'static str>, (usize, String)> {
                 _ => Place::Head(position + 1),
             }),
             Place::Table if line.words == ["}"] => Ok(Place::End),
+            // Packets come to a part from another chain only.
+            Place::Table if line.take(PART) && line.at == line.words.len() => {
+                used.insert(PART);
+                Ok(Place::Chain)
+            }
             Place::Table => match CHAINS.iter().find(|(name, _)| line.take(name)) {
                 Some((name, head)) if line.at == line.words.len() => {
                     used.insert(*name);
@@ -314,7 +335,7 @@ const IN_A_CHAIN: [(&str, &str); 40] = [
     ("iifname eth0 return", "eth0"),
     ("iifgroup 1 return", "iifgroup"),
     ("tcp dport { 80, 443 } counter drop", "{"),
-    ("tcp dport 80-443 counter drop", "80-443"),
+    ("tcp dport 443-80 counter drop", "443-80"),
     ("tcp dport != 80 return", "!="),
     ("tcp dport http drop", "http"),
     ("tcp dport @doors counter drop", "@doors"),
@@ -338,7 +359,7 @@ const IN_A_CHAIN: [(&str, &str); 40] = [
     ("tcp option maxseg size set 1400", "option"),
     ("tcp flags syn limit rate over 10/second drop", "flags"),
     ("tcp dport 80 reject with tcp reset", "reject"),
-    ("tcp dport 80 jump helper", "jump"),
+    ("tcp dport 80 jump helper", "helper"),
     ("tcp dport 80 dnat ip to 10.0.0.1:80", "dnat"),
     ("tcp dport 80 redirect to :30080-30090", ":30080-30090"),
     ("tcp dport 80 redirect", "the end of the line"),
