@@ -3,6 +3,7 @@
 use crate::data_plane::DataPlane;
 use crate::net::Family;
 use crate::probe::Probe;
+use crate::scene::{crowded, spec};
 use crate::traffic::{Outcome, Source};
 
 /// A way to expose a gateway.
@@ -14,10 +15,19 @@ pub struct Case {
     pub exposure: &'static str,
     /// Whether it carries UDP too.
     pub udp: bool,
+    /// Other gateways on the same nodes.
+    pub others: u16,
     /// What each probe should meet; `None` where it asks nothing.
     pub expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
     /// Where portgen refuses it: how to build it all the same, and what a client then meets.
     pub refused: fn(DataPlane) -> Option<(ByHand, Outcome)>,
+}
+
+impl Case {
+    /// Its spec on a data plane.
+    pub fn spec(&self, data_plane: DataPlane) -> String {
+        crowded(&spec(data_plane, self.exposure, self.udp), self.others)
+    }
 }
 
 /// How to build what portgen refuses.
@@ -195,11 +205,11 @@ const fn case(
     expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
     refused: fn(DataPlane) -> Option<(ByHand, Outcome)>,
 ) -> Case {
-    Case { title, exposure, udp, expected, refused }
+    Case { title, exposure, udp, others: 0, expected, refused }
 }
 
 /// Every way there is.
-pub const CASES: [Case; 14] = [
+pub const CASES: [Case; 15] = [
     case("nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
     case(
         "nodePortRedirect, Local",
@@ -215,6 +225,16 @@ pub const CASES: [Case; 14] = [
         rewrite_open,
         not_under_cilium,
     ),
+    Case {
+        others: 20,
+        ..case(
+            "nodePortRedirect, among 40 other ports",
+            "{strategy: nodePortRedirect}",
+            true,
+            rewrite,
+            not_under_cilium,
+        )
+    },
     case(
         "nodePortRedirect, allowFrom",
         "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",

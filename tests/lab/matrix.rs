@@ -29,7 +29,7 @@ pub enum Cell {
 
 /// Runs a case on a data plane.
 pub fn run(case: &Case, data_plane: DataPlane, kind: Kind) -> Result<Cell, String> {
-    let spec = spec(data_plane, case.exposure, case.udp);
+    let spec = case.spec(data_plane);
     let tree = match Tree::render(&spec) {
         Ok(tree) => Arc::new(tree),
         Err(report) => return refused(case, data_plane, kind, &report),
@@ -57,7 +57,7 @@ fn carry(
 
 /// Runs a case with one file of its tree changed, until the first thing goes wrong; gives what that was.
 pub fn run_changed(case: &Case, data_plane: DataPlane, file: &str, change: fn(&str) -> String) -> Option<String> {
-    let spec = spec(data_plane, case.exposure, case.udp);
+    let spec = case.spec(data_plane);
     let tree = Tree::render(&spec).expect("it is accepted");
     tree.mutate(file, change);
     // A fault shows in what does not come: waiting long for it proves no more.
@@ -72,7 +72,7 @@ fn refused(case: &Case, data_plane: DataPlane, kind: Kind, report: &str) -> Resu
     let elsewhere = spec(DataPlane::Iptables(Variant::Nft), "{strategy: nodePortRedirect}", case.udp);
     let (spec, tree) = match by_hand {
         ByHand::Elsewhere => {
-            let spec = self::spec(DataPlane::Iptables(Variant::Nft), case.exposure, case.udp);
+            let spec = case.spec(DataPlane::Iptables(Variant::Nft));
             let tree = Tree::render(&spec).map_err(|report| format!("not even elsewhere:\n{report}"))?;
             (spec, tree)
         }

@@ -50,6 +50,28 @@ gateways:
     )
 }
 
+/// The same with other gateways beside the first, each with two ports: lists of rules grow long.
+pub fn crowded(spec: &str, others: u16) -> String {
+    let other = |number: u16| {
+        let (http, https) = (8_100 + 2 * number, 8_101 + 2 * number);
+        format!(
+            "  crowd-{number}:
+    chart: kong
+    namespace: crowd
+    nodePools: [edge]
+    replicas: 2
+    ports:
+      http: {{port: {http}, nodePort: {}}}
+      https: {{port: {https}, nodePort: {}, tls: true}}
+    exposure: {{strategy: nodePortRedirect}}
+",
+            http + 23_000,
+            https + 23_000
+        )
+    };
+    spec.to_owned() + &(0..others).map(other).collect::<Vec<_>>().concat()
+}
+
 /// The plan of a spec.
 pub fn plan(spec: &str) -> Plan {
     let source = Text { path: "portgen.yaml".to_owned(), text: spec.to_owned() };
