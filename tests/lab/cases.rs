@@ -57,7 +57,7 @@ fn rewrite(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
         | Probe::OwnAddress
         | Probe::Replaced
         | Probe::ReplacedUdp => SEES_NODE,
-        Probe::PassingThrough => SEES_POD,
+        Probe::PassingThrough | Probe::OtherService => SEES_POD,
         // IPv6 has no datagram without one.
         Probe::NoChecksum => (family == Family::V4).then_some(Outcome::Whole),
         Probe::Loopback | Probe::NoEndpoint => Some(Outcome::Refused),
@@ -128,11 +128,13 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
 }
 
 /// A process in the node's network namespace.
-fn host_network(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
+fn host_network(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
+        // The stand-in serves nobody who starts in a pod.
+        Probe::OtherService if data_plane == DataPlane::Cilium => None,
         Probe::Http | Probe::Https | Probe::Http3 | Probe::OtherNode | Probe::SecondClient => SEES_CLIENT,
         Probe::FromNode | Probe::OwnAddress => SEES_NODE,
-        Probe::FromPod | Probe::FromOwnPod | Probe::PassingThrough => SEES_POD,
+        Probe::FromPod | Probe::FromOwnPod | Probe::PassingThrough | Probe::OtherService => SEES_POD,
         Probe::Loopback => SEES_LOOPBACK,
         Probe::NoChecksum => (family == Family::V4).then_some(Outcome::Whole),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),

@@ -10,6 +10,7 @@ mod common;
 mod data_plane;
 mod dump;
 mod faults;
+mod ipvs;
 mod kube_api;
 mod matrix;
 mod models;
@@ -79,6 +80,11 @@ fn trials() -> Vec<Trial> {
                 page::note(|board| drop(board.cells.insert(at, page::Proof::of(&cell))));
                 Ok(())
             }));
+        }
+    }
+    if page::recording().is_some() {
+        for (rule, built, show) in ipvs::REFUSALS {
+            trials.push(told(format!("refused on a real kube-proxy, IPVS: {built}"), rule, show));
         }
     }
     for data_plane in models::DATA_PLANES {

@@ -131,3 +131,12 @@ fn judge(case: &Case, data_plane: DataPlane, met: &BTreeMap<Family, Met>) -> Res
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
+
+/// What something meets, the same in both families.
+pub fn same_in_both_families(mut meet: impl FnMut(Family) -> Result<Outcome, String>) -> Result<String, String> {
+    let mut met = Vec::new();
+    for family in FAMILIES {
+        met.push(meet(family).map_err(|worked| format!("{}: {worked}", family.name()))?);
+    }
+    if met[0] == met[1] { Ok(met[0].to_string()) } else { Ok(format!("IPv4: {}; IPv6: {}", met[0], met[1])) }
+}

@@ -10,6 +10,7 @@ use crate::cases::CASES;
 use crate::common;
 use crate::data_plane::DataPlane;
 use crate::faults::FAULTS;
+use crate::ipvs;
 use crate::matrix::{Cell, DATA_PLANES, Met};
 use crate::net::{FAMILIES, Family};
 use crate::probe::{PROBES, Probe};
@@ -34,6 +35,9 @@ pub struct Recorded {
     pub with: String,
     /// By the case's title.
     pub cases: BTreeMap<String, Proof>,
+    /// What came of what is refused there, by rule.
+    #[serde(default)]
+    pub refusals: BTreeMap<String, String>,
 }
 
 /// What a run has proved so far.
@@ -161,6 +165,10 @@ pub fn text(recorded: Option<&Recorded>) -> String {
         let rule = if refusal.rule.contains(' ') { refusal.rule.to_owned() } else { format!("`{}`", refusal.rule) };
         line(&mut page, &format!("| {rule} | {} | {} |", refusal.built, board.lines[refusal.built]));
     }
+    for (rule, built, _) in ipvs::REFUSALS {
+        let seen = recorded.and_then(|recorded| recorded.refusals.get(rule)).map_or("not proven ¹", String::as_str);
+        line(&mut page, &format!("| `{rule}` | {built} | {seen} |"));
+    }
     line(&mut page, include_str!("page.faults.md").trim_end());
     line(&mut page, "\n| fault | what the lab saw |\n|---|---|");
     for fault in FAULTS {
@@ -198,9 +206,10 @@ pub fn recording() -> Option<(String, String)> {
 pub fn printed_recording() -> bool {
     let Some((date, with)) = recording() else { return false };
     let mut board = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
-    let cells = std::mem::take(&mut board.get_or_insert_default().cells);
+    let board = std::mem::take(board.get_or_insert_default());
+    let (cells, refusals) = (board.cells, board.lines);
     let cases = cells.into_iter().filter(|((_, data_plane), _)| data_plane == DataPlane::Ipvs.name());
-    let recorded = Recorded { date, with, cases: cases.map(|((title, _), proof)| (title, proof)).collect() };
+    let recorded = Recorded { date, with, cases: cases.map(|((title, _), proof)| (title, proof)).collect(), refusals };
     let text = serde_json::to_string_pretty(&recorded).expect("it is JSON");
     println!("--- recorded\n{text}\n--- end");
     true

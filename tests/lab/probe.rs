@@ -23,6 +23,7 @@ pub enum Probe {
     OwnAddress,
     Loopback,
     PassingThrough,
+    OtherService,
     NodePort,
     NodePortUdp,
     NodePortSecondClient,
@@ -41,7 +42,7 @@ pub enum Probe {
 }
 
 /// In the order they run: the last ones change the endpoints.
-pub const PROBES: [Probe; 27] = [
+pub const PROBES: [Probe; 28] = [
     Probe::Http,
     Probe::Https,
     Probe::Http3,
@@ -54,6 +55,7 @@ pub const PROBES: [Probe; 27] = [
     Probe::OwnAddress,
     Probe::Loopback,
     Probe::PassingThrough,
+    Probe::OtherService,
     Probe::NodePort,
     Probe::NodePortUdp,
     Probe::NodePortSecondClient,
@@ -87,6 +89,7 @@ impl Probe {
             Self::OwnAddress => "the node to its own address",
             Self::Loopback => "the node to 127.0.0.1 or ::1",
             Self::PassingThrough => "a pod to port 80 of another machine",
+            Self::OtherService => "a pod to port 80 of another Service",
             Self::NodePort => "client to the TCP node port",
             Self::NodePortUdp => "client to the UDP node port",
             Self::NodePortSecondClient => "a client outside `allowFrom` to the node port",
@@ -136,6 +139,9 @@ impl Probe {
             Self::PassingThrough => {
                 let to = SocketAddr::new(family.of(CLIENT2), 80);
                 traffic::probe_for(&net.pods[0], Transport::Tcp, to, 80, patience)
+            }
+            Self::OtherService => {
+                traffic::probe_for(&net.pods[0], Transport::Tcp, scene.other_service(family), 7_000, patience)
             }
             Self::NodePort => probe(&net.client, Transport::Tcp, node_port(30080)),
             Self::NodePortUdp => probe(&net.client, Transport::Udp, node_port(30443)),

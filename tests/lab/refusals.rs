@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use crate::data_plane::DataPlane;
+use crate::ipvs;
 use crate::net::{FAMILIES, Family, NODES};
 use crate::node::{Tree, Variant};
 use crate::scene::{Scene, spec};
@@ -55,9 +56,6 @@ pub const OBJECTS: &[&str] = &[
     "unused-accept",
     "value-fights-strategy",
 ];
-
-/// Refusals beside IPVS: the job with a kernel that has it shows them.
-pub const IPVS: &[&str] = &["ipvs-without-addresses", "ipvs-without-strict-arp", "limits-beside-ipvs"];
 
 /// Refusals that the matrix shows, data plane by data plane.
 pub const MATRIX: &[&str] = &["redirect-under-cilium", "unreachable-mechanism"];
@@ -253,7 +251,8 @@ fn saved_rules() -> Result<String, String> {
 pub fn complete() -> Result<(), String> {
     let mut shown: Vec<&str> =
         REFUSALS.iter().map(|refusal| refusal.rule).filter(|rule| *rule != "never written").collect();
-    shown.extend(OBJECTS.iter().chain(IPVS).chain(MATRIX));
+    shown.extend(OBJECTS.iter().chain(MATRIX));
+    shown.extend(ipvs::REFUSALS.map(|(rule, ..)| rule));
     shown.sort_unstable();
     shown.dedup();
     let errors = portgen::check::rules().filter(|rule| rule.severity == portgen::finding::Severity::Error);

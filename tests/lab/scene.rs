@@ -266,6 +266,12 @@ impl Scene {
         SocketAddr::new(family.of(self.edge[node]), port)
     }
 
+    /// Where pods find somebody else's Service.
+    pub fn other_service(&self, family: Family) -> SocketAddr {
+        let other = self.services.last().expect("it is always there");
+        SocketAddr::new(family.of(other.cluster_ip), other.ports[0].port)
+    }
+
     /// Changes which pods are behind the gateway's Service, everywhere.
     pub fn set_endpoints(&mut self, endpoints: &[usize]) {
         self.services[0].endpoints = endpoints.to_vec();
