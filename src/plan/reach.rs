@@ -38,8 +38,8 @@ pub fn redirect(mechanism: Mechanism, data_plane: DataPlane) -> Verdict {
                 instead: "`mechanism: portRewrite`, the default: it changes the port before connection tracking",
             },
         },
-        (_, SocketProxy) if data_plane.kube_proxy() == Some(Nftables) => Verdict::Refused {
-            reason: "kube-proxy's nftables mode serves no node port on 127.0.0.1, the one address a proxy on every node can name",
+        (_, SocketProxy) if matches!(data_plane.kube_proxy(), Some(Nftables | Ipvs)) => Verdict::Refused {
+            reason: "kube-proxy serves node ports on 127.0.0.1, the one address a proxy on every node can name, in its iptables mode only",
             instead: "`mechanism: portRewrite`, the default",
         },
         (DataPlane::CiliumBeside(..), PortRewrite | SocketProxy) => Verdict::NotProven(

@@ -20,7 +20,7 @@ pub struct Case {
     /// What each probe should meet; `None` where it asks nothing.
     pub expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
     /// Where portgen refuses it: how to build it all the same, and what a client then meets.
-    pub refused: fn(DataPlane) -> Option<(ByHand, Outcome)>,
+    pub refused: fn(DataPlane) -> Option<Attempt>,
 }
 
 impl Case {
@@ -28,6 +28,16 @@ impl Case {
     pub fn spec(&self, data_plane: DataPlane) -> String {
         crowded(&spec(data_plane, self.exposure, self.udp), self.others)
     }
+}
+
+/// What portgen refuses, built by hand.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    pub by_hand: ByHand,
+    /// Who tries it.
+    pub probe: Probe,
+    /// What it meets.
+    pub meets: Outcome,
 }
 
 /// How to build what portgen refuses.
@@ -143,6 +153,15 @@ fn host_network(probe: Probe, data_plane: DataPlane, family: Family) -> Option<O
     }
 }
 
+/// The same with a redirect to the process.
+fn host_network_redirect(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match (probe, data_plane) {
+        // Beside IPVS the redirect keeps to the addresses that the pool names.
+        (Probe::Loopback, DataPlane::Ipvs) => Some(Outcome::Refused),
+        _ => host_network(probe, data_plane, family),
+    }
+}
+
 fn host_network_sources(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
         Probe::SecondClient | Probe::ListenerSecondClient => Some(Outcome::Timeout),
@@ -178,26 +197,33 @@ fn load_balancer_local(probe: Probe, data_plane: DataPlane, family: Family) -> O
 }
 
 /// Cilium serves node ports before netfilter could rewrite to one.
-fn not_under_cilium(data_plane: DataPlane) -> Option<(ByHand, Outcome)> {
-    (data_plane == DataPlane::Cilium).then_some((ByHand::Elsewhere, Outcome::Refused))
+fn not_under_cilium(data_plane: DataPlane) -> Option<Attempt> {
+    let attempt = Attempt { by_hand: ByHand::Elsewhere, probe: Probe::Http, meets: Outcome::Refused };
+    (data_plane == DataPlane::Cilium).then_some(attempt)
 }
 
-/// kube-proxy's nftables mode serves no node port on 127.0.0.1.
-fn proxy_refused(data_plane: DataPlane) -> Option<(ByHand, Outcome)> {
-    matches!(data_plane, DataPlane::Nftables | DataPlane::Cilium).then_some((ByHand::Elsewhere, Outcome::Reset))
+/// kube-proxy serves node ports on 127.0.0.1 in its iptables mode only.
+fn proxy_refused(data_plane: DataPlane) -> Option<Attempt> {
+    let attempt = Attempt { by_hand: ByHand::Elsewhere, probe: Probe::Http, meets: Outcome::Reset };
+    (!matches!(data_plane, DataPlane::Iptables(_))).then_some(attempt)
 }
 
-fn never(_: DataPlane) -> Option<(ByHand, Outcome)> {
+fn never(_: DataPlane) -> Option<Attempt> {
     None
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is one of the functions of a case")]
-fn recipe(_: DataPlane) -> Option<(ByHand, Outcome)> {
+fn recipe(data_plane: DataPlane) -> Option<Attempt> {
     const LINES: &str = "[Service]
 ExecStart=/usr/sbin/iptables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-port 30080
 ExecStart=/usr/sbin/ip6tables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-port 30080
 ";
-    Some((ByHand::Unit(LINES), Outcome::Refused))
+    let by_hand = ByHand::Unit(LINES);
+    Some(match data_plane {
+        // IPVS finds a pod, without masquerading: one of another node cannot answer.
+        DataPlane::Ipvs => Attempt { by_hand, probe: Probe::OtherNode, meets: Outcome::Timeout },
+        _ => Attempt { by_hand, probe: Probe::Http, meets: Outcome::Refused },
+    })
 }
 
 const fn case(
@@ -205,7 +231,7 @@ const fn case(
     exposure: &'static str,
     udp: bool,
     expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
-    refused: fn(DataPlane) -> Option<(ByHand, Outcome)>,
+    refused: fn(DataPlane) -> Option<Attempt>,
 ) -> Case {
     Case { title, exposure, udp, others: 0, expected, refused }
 }
@@ -279,7 +305,7 @@ pub const CASES: [Case; 15] = [
         |_, _, _| None,
         recipe,
     ),
-    case("hostNetwork, redirect", "{strategy: hostNetwork}", true, host_network, never),
+    case("hostNetwork, redirect", "{strategy: hostNetwork}", true, host_network_redirect, never),
     case("hostNetwork, direct", "{strategy: hostNetwork, bind: direct}", true, host_network, never),
     case(
         "hostNetwork, allowFrom",

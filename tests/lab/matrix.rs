@@ -24,7 +24,7 @@ pub enum Cell {
     /// portgen writes it, and it carries packets.
     Works(BTreeMap<Family, Met>),
     /// portgen refuses it by this rule, and built by hand it meets this.
-    Refused(String, BTreeMap<Family, Outcome>),
+    Refused(String, Probe, BTreeMap<Family, Outcome>),
 }
 
 /// Runs a case on a data plane.
@@ -68,9 +68,9 @@ pub fn run_changed(case: &Case, data_plane: DataPlane, file: &str, change: fn(&s
 /// Builds by hand what portgen refuses: what it writes where it does not, or the rules that people copy.
 fn refused(case: &Case, data_plane: DataPlane, kind: Kind, report: &str) -> Result<Cell, String> {
     let rule = report.split(['[', ']']).nth(1).ok_or_else(|| report.to_owned())?;
-    let (by_hand, expected) = (case.refused)(data_plane).ok_or_else(|| format!("nobody expects this:\n{report}"))?;
+    let attempt = (case.refused)(data_plane).ok_or_else(|| format!("nobody expects this:\n{report}"))?;
     let elsewhere = spec(DataPlane::Iptables(Variant::Nft), "{strategy: nodePortRedirect}", case.udp);
-    let (spec, tree) = match by_hand {
+    let (spec, tree) = match attempt.by_hand {
         ByHand::Elsewhere => {
             let spec = case.spec(DataPlane::Iptables(Variant::Nft));
             let tree = Tree::render(&spec).map_err(|report| format!("not even elsewhere:\n{report}"))?;
@@ -82,14 +82,14 @@ fn refused(case: &Case, data_plane: DataPlane, kind: Kind, report: &str) -> Resu
     scene.install(&Arc::new(tree));
     let mut met = BTreeMap::new();
     for family in FAMILIES {
-        let patience = if expected == Outcome::Timeout { IMPATIENCE } else { PATIENCE };
-        let outcome = Probe::Http.run(&mut scene, family, patience);
-        if outcome != expected {
-            return Err(format!("{} built by hand: {outcome}, and not {expected}", family.name()));
+        let patience = if attempt.meets == Outcome::Timeout { IMPATIENCE } else { PATIENCE };
+        let outcome = attempt.probe.run(&mut scene, family, patience);
+        if outcome != attempt.meets {
+            return Err(format!("{} built by hand: {outcome}, and not {}", family.name(), attempt.meets));
         }
         met.insert(family, outcome);
     }
-    Ok(Cell::Refused(rule.to_owned(), met))
+    Ok(Cell::Refused(rule.to_owned(), attempt.probe, met))
 }
 
 fn probe_all(

@@ -71,10 +71,11 @@ impl Proof {
     /// What a cell says.
     pub fn of(cell: &Cell) -> Self {
         match cell {
-            Cell::Refused(rule, met) => Self {
-                verdict: format!("fails as predicted (`{rule}`): {}", both(met, Outcome::to_string)),
-                probes: BTreeMap::new(),
-            },
+            Cell::Refused(rule, probe, met) => {
+                let who = if *probe == Probe::Http { String::new() } else { format!("{}: ", probe.title()) };
+                let verdict = format!("fails as predicted (`{rule}`): {who}{}", both(met, Outcome::to_string));
+                Self { verdict, probes: BTreeMap::new() }
+            }
             Cell::Works(met) => {
                 let asked = |probe| -> BTreeMap<Family, Outcome> {
                     let of = |(family, met): (&Family, &Met)| met.get(&probe).map(|outcome| (*family, outcome.clone()));
