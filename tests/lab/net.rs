@@ -174,7 +174,7 @@ impl Machine {
     }
 
     /// Its network namespace, as `ip` takes it.
-    fn netns(&self) -> String {
+    pub fn netns(&self) -> String {
         format!("/proc/{}/fd/{}", std::process::id(), self.net.as_raw_fd())
     }
 

@@ -34,8 +34,9 @@ pub const JUMPS: [(&str, &str); 14] = [
     ("filter", "OUTPUT -m conntrack --ctstate NEW -j KUBE-PROXY-FIREWALL"),
 ];
 
-/// What one `iptables-restore --noflush` takes to make every chain what it should be on a node.
-pub fn restore(family: Family, services: &[Service], node: usize) -> String {
+/// What one `iptables-restore --noflush` takes to make every chain what it should be on a node; chains in `saved` that no
+/// Service needs any more go.
+pub fn restore(family: Family, services: &[Service], node: usize, saved: &str) -> String {
     let mut tables = Tables::new(family);
     for service in services {
         for port in &service.ports {
@@ -45,7 +46,28 @@ pub fn restore(family: Family, services: &[Service], node: usize) -> String {
     // On IPv6 it leaves the loopback alone: there is no route_localnet.
     let but_loopback = if family == Family::V6 { " ! -d ::1/128" } else { "" };
     tables.nat_rule(&format!("KUBE-SERVICES{but_loopback} -m addrtype --dst-type LOCAL -j KUBE-NODEPORTS"));
+    tables.delete(saved);
     tables.text()
+}
+
+/// What one `iptables-restore --noflush` takes to delete every chain in `saved`, once nothing jumps there.
+pub fn cleanup(saved: &str) -> String {
+    let table = |name: &str| {
+        let tables = saved.split_inclusive("COMMIT\n");
+        let own = tables.filter(|table| table.contains(&format!("*{name}\n"))).flat_map(chains);
+        let (emptied, deleted): (Vec<_>, Vec<_>) =
+            own.map(|chain| (format!(":{chain} - [0:0]\n"), format!("-X {chain}\n"))).unzip();
+        format!("*{name}\n{}{}COMMIT\n", emptied.concat(), deleted.concat())
+    };
+    table("nat") + &table("filter")
+}
+
+/// The chains of kube-proxy in what `iptables-save` printed.
+fn chains(saved: &str) -> impl Iterator<Item = &str> {
+    saved
+        .lines()
+        .filter_map(|line| line.strip_prefix(':')?.split(' ').next())
+        .filter(|chain| chain.starts_with("KUBE-"))
 }
 
 struct Tables {
@@ -92,6 +114,15 @@ impl Tables {
 
     fn chain(&mut self, name: &str) {
         self.nat_chains.push(name.to_owned());
+    }
+
+    /// Empties and deletes the chains of Services and endpoints that are gone: the last lines of the table.
+    fn delete(&mut self, saved: &str) {
+        let kept = self.nat_chains.clone();
+        for chain in chains(saved).filter(|chain| !kept.iter().any(|kept| kept == chain)) {
+            self.chain(chain);
+            writeln!(self.nat, "-X {chain}").expect("a string takes it");
+        }
     }
 
     fn cluster_cidr(&self) -> &'static str {

@@ -68,15 +68,36 @@ impl DataPlane {
         }
     }
 
+    /// Takes every rule of its own off a node, as `kube-proxy --cleanup` does.
+    pub fn stop(self, machine: &Machine) {
+        match self {
+            Self::Iptables(variant) => {
+                for program in ["iptables", "ip6tables"] {
+                    let program = format!("{program}-{}", variant.name());
+                    for (table, rule) in iptables::JUMPS {
+                        machine.sh(&format!("{program} -w 30 -t {table} -D {rule}"));
+                    }
+                    let saved = machine.sh(&format!("{program}-save"));
+                    machine
+                        .command(&[&format!("{program}-restore"), "-w", "30", "--noflush"], &iptables::cleanup(&saved));
+                }
+            }
+            Self::Nftables => drop(machine.sh("nft 'delete table ip kube-proxy; delete table ip6 kube-proxy'")),
+            Self::Cilium => drop(machine.sh("nft delete table netdev cilium")),
+            Self::Ipvs => panic!("there is no model of IPVS: a real kube-proxy runs it"),
+        }
+    }
+
     /// Makes the rules on a node what the Services say now.
     pub fn sync(self, machine: &Machine, node: usize, services: &[Service]) {
         match self {
             Self::Iptables(variant) => {
                 for (family, program) in [(Family::V4, "iptables"), (Family::V6, "ip6tables")] {
-                    let program = format!("{program}-{}-restore", variant.name());
+                    let program = format!("{program}-{}", variant.name());
+                    let saved = machine.sh(&format!("{program}-save -t nat"));
                     machine.command(
-                        &[&program, "-w", "30", "--noflush", "--counters"],
-                        &iptables::restore(family, services, node),
+                        &[&format!("{program}-restore"), "-w", "30", "--noflush", "--counters"],
+                        &iptables::restore(family, services, node, &saved),
                     );
                 }
             }
