@@ -12,6 +12,7 @@ mod dump;
 mod faults;
 mod ipvs;
 mod kube_api;
+mod life;
 mod matrix;
 mod models;
 mod net;
@@ -100,6 +101,7 @@ fn trials() -> Vec<Trial> {
     for fault in faults::FAULTS {
         trials.push(told(format!("caught: {}", fault.name), fault.name, || faults::catch(fault)));
     }
+    trials.extend(life::trials());
     trials
 }
 

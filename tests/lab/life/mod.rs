@@ -1,0 +1,140 @@
+//! Life on a node: what the unit's own lines do while a node boots, changes, and lives next to kube-proxy.
+//!
+//! Every trial runs lines of the rendered unit and changes nothing of them; the string it gives is its line in the
+//! published table.
+
+mod faults;
+mod kube_proxy;
+mod node;
+mod rules;
+mod unit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use libtest_mimic::Trial;
+
+use crate::data_plane::{DataPlane, Traffic};
+use crate::net::{FAMILIES, Family};
+use crate::node::{Tree, Variant};
+use crate::page;
+use crate::scene::{Scene, spec};
+use crate::traffic::{self, IMPATIENCE, Outcome, PATIENCE, Source, Transport};
+
+/// Something that happens on a node.
+pub struct Life {
+    pub title: &'static str,
+    /// Where it is tried.
+    pub data_planes: &'static [DataPlane],
+    /// Lets it happen, and tells what came of it; an error when that is not what portgen promises.
+    pub show: fn(Stage) -> Result<String, String>,
+}
+
+/// Where it happens: a data plane, and trees as portgen renders them or with a fault of `faults`.
+#[derive(Clone, Copy)]
+pub struct Stage {
+    pub data_plane: DataPlane,
+    pub fault: Option<&'static faults::Fault>,
+}
+
+impl Stage {
+    fn tree(self, spec: &str) -> Result<Arc<Tree>, String> {
+        let tree = Tree::render(spec)?;
+        if let Some(fault) = self.fault {
+            fault.plant(&tree);
+        }
+        Ok(Arc::new(tree))
+    }
+
+    fn spec(self, exposure: &str) -> String {
+        spec(self.data_plane, exposure, false)
+    }
+
+    /// What stands on the nodes before portgen comes, and the tree for them.
+    fn scene(self, exposure: &str) -> Result<(Scene, Arc<Tree>), String> {
+        let spec = self.spec(exposure);
+        let tree = self.tree(&spec)?;
+        Ok((Scene::new(self.data_plane, &spec), tree))
+    }
+}
+
+const KUBE_PROXY: &[DataPlane] =
+    &[DataPlane::Iptables(Variant::Nft), DataPlane::Iptables(Variant::Legacy), DataPlane::Nftables];
+
+const fn life(title: &'static str, show: fn(Stage) -> Result<String, String>) -> Life {
+    Life { title, data_planes: KUBE_PROXY, show }
+}
+
+pub const LIVES: &[Life] = &[
+    life("started twice", |stage| unit::started_twice(stage, REWRITE)),
+    life("started twice, hostNetwork", |stage| unit::started_twice(stage, HOST_NETWORK)),
+    life("stopped", |stage| unit::stopped(stage, "{strategy: nodePortRedirect}")),
+    life("stopped, with limits, where others use raw and mangle", |stage| unit::stopped(stage, REWRITE)),
+    life("stopped, hostNetwork with limits, where others use raw and mangle", |stage| {
+        unit::stopped(stage, HOST_NETWORK)
+    }),
+    life("stopped, with limits, where nobody else uses raw or mangle", unit::stopped_alone),
+    life("limits leave the spec", unit::limits_leave),
+    life("kube-proxy's chains after start, reload and stop", |stage| unit::chains_untouched(stage, REWRITE)),
+    life("kube-proxy's chains after start, reload and stop, hostNetwork", |stage| {
+        unit::chains_untouched(stage, HOST_NETWORK)
+    }),
+    life("kube-proxy writes its rules again", kube_proxy::resyncs),
+    life("kube-proxy stops, cleans up and starts again", kube_proxy::restarts),
+    life("the Service is deleted and made again", kube_proxy::service_deleted),
+    life("the node boots: portgen first, then kube-proxy", kube_proxy::boots),
+    life("nft flush ruleset", kube_proxy::flushed),
+    life("an interface that is missing at boot", node::missing_interface),
+];
+
+/// A port rewrite with everything that a unit can load, and the same for more clients with other limits.
+const REWRITE: &str = "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"], limits: {connectionsPerSource: 10000, newConnectionsPerSecond: 10000, burst: 10000}}";
+const REWRITE_MORE: &str = "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"], limits: {connectionsPerSource: 9000, newConnectionsPerSecond: 9000, burst: 9000}}";
+
+/// The same for processes on the node.
+const HOST_NETWORK: &str = "{strategy: hostNetwork, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"], limits: {connectionsPerSource: 10000, newConnectionsPerSecond: 10000, burst: 10000}}";
+const HOST_NETWORK_MORE: &str = "{strategy: hostNetwork, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"], limits: {connectionsPerSource: 9000, newConnectionsPerSecond: 9000, burst: 9000}}";
+
+/// A test for each of these on each of its data planes, and for each fault; what they saw goes to the board of the page.
+pub fn trials() -> Vec<Trial> {
+    let lives = LIVES.iter().flat_map(|life| life.data_planes.iter().map(move |&data_plane| (life, data_plane)));
+    let lives = lives.map(|(life, data_plane)| {
+        let title = format!("{} on {}", life.title, data_plane.name());
+        told(title, move || (life.show)(Stage { data_plane, fault: None }))
+    });
+    let faults = faults::FAULTS.iter().map(|fault| told(format!("caught: {}", fault.name), || faults::catch(fault)));
+    lives.chain(faults).collect()
+}
+
+fn told(title: String, what: impl FnOnce() -> Result<String, String> + Send + 'static) -> Trial {
+    Trial::test(title.clone(), move || {
+        let seen = what()?;
+        page::note(|board| drop(board.lines.insert(title, seen)));
+        Ok(())
+    })
+}
+
+/// The client's connections to port 80 of node1 must all end like this.
+fn port_80(scene: &Scene, expected: &Outcome, when: &str) -> Result<(), String> {
+    must_meet(expected, when, |family, patience| {
+        traffic::probe(&scene.net.client, Transport::Tcp, scene.at(0, family, 80), patience)
+    })
+}
+
+/// Whom the gateway sees: a node, where its Service stands first and chooses among all pods; else the client.
+fn answers(scene: &Scene) -> Outcome {
+    let among_all = scene.services.len() > 1 && scene.services[0].traffic == Traffic::Cluster;
+    Outcome::Answer(if among_all { Source::Node } else { Source::Client })
+}
+
+/// What is tried in both families must end like this.
+fn must_meet(expected: &Outcome, when: &str, met: impl Fn(Family, Duration) -> Outcome) -> Result<(), String> {
+    let patience = if *expected == Outcome::Timeout { IMPATIENCE } else { PATIENCE };
+    for family in FAMILIES {
+        let outcome = met(family, patience);
+        if outcome != *expected {
+            return Err(format!("{when}, {}: {outcome}, and not {expected}", family.name()));
+        }
+    }
+    Ok(())
+}
