@@ -73,6 +73,15 @@ pub const FAULTS: &[Fault] = &[
         change: |text| text.replace(" --noflush", ""),
     },
     Fault {
+        name: "a reload deletes the rules and loads them in two steps",
+        seen: "reloaded with other limits under load",
+        file: UNIT,
+        change: |text| {
+            let load = "ExecReload=/usr/sbin/nft -f";
+            text.replace(load, &format!("ExecReload=/usr/sbin/nft delete table inet portgen\n{load}"))
+        },
+    },
+    Fault {
         name: "a reload brings the limits only",
         seen: "nft flush ruleset",
         file: UNIT,

@@ -6,6 +6,7 @@
 mod faults;
 mod kube_proxy;
 mod node;
+mod reload;
 mod rules;
 mod unit;
 
@@ -65,6 +66,10 @@ const fn life(title: &'static str, show: fn(Stage) -> Result<String, String>) ->
     Life { title, data_planes: KUBE_PROXY, show }
 }
 
+/// With limits, what a reload does depends on which program `iptables` is; the rest of it is nft's business.
+const PROGRAMS: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft), DataPlane::Iptables(Variant::Legacy)];
+const NFT: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft), DataPlane::Nftables];
+
 pub const LIVES: &[Life] = &[
     life("started twice", |stage| unit::started_twice(stage, REWRITE)),
     life("started twice, hostNetwork", |stage| unit::started_twice(stage, HOST_NETWORK)),
@@ -79,6 +84,17 @@ pub const LIVES: &[Life] = &[
     life("kube-proxy's chains after start, reload and stop, hostNetwork", |stage| {
         unit::chains_untouched(stage, HOST_NETWORK)
     }),
+    life("reloaded with other limits under load", |stage| reload::under_load(stage, [LIMITS, LIMITS_OTHER])),
+    Life {
+        title: "reloaded with another allowFrom under load, node port open",
+        data_planes: NFT,
+        show: |stage| reload::under_load(stage, [SOURCES, SOURCES_MORE]),
+    },
+    Life {
+        title: "reloaded with another allowFrom and other limits under load, hostNetwork",
+        data_planes: PROGRAMS,
+        show: |stage| reload::under_load(stage, [HOST_NETWORK, HOST_NETWORK_MORE]),
+    },
     life("kube-proxy writes its rules again", kube_proxy::resyncs),
     life("kube-proxy stops, cleans up and starts again", kube_proxy::restarts),
     life("the Service is deleted and made again", kube_proxy::service_deleted),
@@ -94,6 +110,17 @@ const REWRITE_MORE: &str = "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/2
 /// The same for processes on the node.
 const HOST_NETWORK: &str = "{strategy: hostNetwork, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"], limits: {connectionsPerSource: 10000, newConnectionsPerSecond: 10000, burst: 10000}}";
 const HOST_NETWORK_MORE: &str = "{strategy: hostNetwork, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"], limits: {connectionsPerSource: 9000, newConnectionsPerSecond: 9000, burst: 9000}}";
+
+/// A port rewrite with limits alone.
+const LIMITS: &str =
+    "{strategy: nodePortRedirect, limits: {connectionsPerSource: 10000, newConnectionsPerSecond: 10000, burst: 10000}}";
+const LIMITS_OTHER: &str =
+    "{strategy: nodePortRedirect, limits: {connectionsPerSource: 9000, newConnectionsPerSecond: 9000, burst: 9000}}";
+
+/// The conntrack zone of an open node port, with an allow-list. Under `Local` kube-proxy chooses no source port: under
+/// `Cluster` it takes the node port itself once in some ten thousand connections, and the allow-list drops the answer.
+const SOURCES: &str = "{strategy: nodePortRedirect, externalTrafficPolicy: Local, directNodePort: allow, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}";
+const SOURCES_MORE: &str = "{strategy: nodePortRedirect, externalTrafficPolicy: Local, directNodePort: allow, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"]}";
 
 /// A test for each of these on each of its data planes, and for each fault; what they saw goes to the board of the page.
 pub fn trials() -> Vec<Trial> {
