@@ -5,6 +5,7 @@
 
 mod faults;
 mod kube_proxy;
+mod masquerade;
 mod node;
 mod reload;
 mod rules;
@@ -101,6 +102,19 @@ pub const LIVES: &[Life] = &[
     life("the node boots: portgen first, then kube-proxy", kube_proxy::boots),
     life("nft flush ruleset", kube_proxy::flushed),
     life("an interface that is missing at boot", node::missing_interface),
+    life("masqueraded from the node port", |stage| {
+        masquerade::to_the_gateway(stage, "{strategy: nodePortRedirect}", "")
+    }),
+    life("masqueraded from the node port, allowFrom", |stage| masquerade::to_the_gateway(stage, REWRITE, "")),
+    life("masqueraded from the node port, interfaces", |stage| {
+        masquerade::to_the_gateway(stage, "{strategy: nodePortRedirect}", "eth0")
+    }),
+    life("a pod's connection, masqueraded from the node port", |stage| {
+        masquerade::to_the_world(stage, REWRITE, 30_080)
+    }),
+    life("a pod's connection, masqueraded from the listener's port", |stage| {
+        masquerade::to_the_world(stage, HOST_NETWORK, 9_080)
+    }),
 ];
 
 /// A port rewrite with everything that a unit can load, and the same for more clients with other limits.
