@@ -19,9 +19,9 @@ const HEAD: [&str; 3] = ["table inet portgen", "delete table inet portgen", "tab
 
 /// Every chain, with its first line. Priorities are numbers: which names stand at which hook differs between versions.
 const CHAINS: [(&str, &str); 6] = [
-    ("chain prerouting {", "type filter hook prerouting priority -310 ; policy accept ;"),
+    ("chain prerouting {", "type filter hook prerouting priority -190 ; policy accept ;"),
     ("chain postrouting {", "type filter hook postrouting priority 310 ; policy accept ;"),
-    ("chain output {", "type filter hook output priority -310 ; policy accept ;"),
+    ("chain output {", "type filter hook output priority -190 ; policy accept ;"),
     ("chain input {", "type filter hook input priority 310 ; policy accept ;"),
     ("chain redirect_prerouting {", "type nat hook prerouting priority -105 ; policy accept ;"),
     ("chain redirect_output {", "type nat hook output priority -105 ; policy accept ;"),
@@ -31,7 +31,7 @@ const CHAINS: [(&str, &str); 6] = [
 const PART: &str = "chain PART {";
 
 /// What a rule may ask of a packet. Words in capitals are arguments, see [`is_a`].
-const MATCHES: [&str; 26] = [
+const MATCHES: [&str; 28] = [
     "iifname NAME",
     "iifname != NAME",
     "oifname != NAME",
@@ -57,13 +57,14 @@ const MATCHES: [&str; 26] = [
     "icmpv6 type destination-unreachable",
     "BITS8 NUMBER8",
     "BITS16 NUMBERS16",
-    "ct original zone NUMBER16",
+    "ct original proto-dst NUMBER16",
+    "ct direction reply",
+    "ct state invalid",
 ];
 
 /// What a rule may do before it ends.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 6] = [
     "counter",
-    "ct original zone set NUMBER16",
     "tcp dport set NUMBER16",
     "tcp sport set NUMBER16",
     "udp dport set NUMBER16",
@@ -341,9 +342,9 @@ const IN_A_CHAIN: [(&str, &str); 40] = [
     ("tcp dport @doors counter drop", "@doors"),
     ("tcp dport set tcp dport map { 80 : 30080, 443 : 30443 } accept", "tcp"),
     ("tcp dport vmap { 80 : drop }", "vmap"),
-    ("ct state vmap { invalid : drop }", "state"),
+    ("ct state vmap { invalid : drop }", "vmap"),
     ("ct count over 10 drop", "count"),
-    ("ct original zone set 1 drop accept", "accept"),
+    ("ct original zone set 1 accept", "zone"),
     ("meta l4proto { tcp, udp } th dport 80 drop", "l4proto"),
     ("meta mark set 1", "mark"),
     ("ip saddr . tcp dport vmap @doors", "."),
@@ -371,7 +372,7 @@ const IN_A_CHAIN: [(&str, &str); 40] = [
 ];
 /// Changes to a good file, likewise.
 const CHANGED: [(&str, &str, &str); 11] = [
-    ("priority -310;", "priority raw - 10;", "raw"),
+    ("priority -190;", "priority raw - 10;", "raw"),
     ("priority 310;", "priority 311;", "311"),
     ("policy accept;", "policy drop;", "drop"),
     ("type filter hook prerouting", "type filter hook ingress", "ingress"),

@@ -509,9 +509,7 @@ fn verify(plan: &Plan) -> Vec<Value> {
                     Family::IPv4 => "iptables",
                     Family::IPv6 => "ip6tables",
                 };
-                for table in node::iptables::TABLES {
-                    commands.push(format!("{program} -w -t {} -vnL {}", table.as_str(), node::iptables::CHAIN));
-                }
+                commands.push(format!("{program} -w -t {} -vnL {}", node::iptables::TABLE, node::iptables::CHAIN));
             }
         }
         if node.unprivileged_port_start.is_some() {

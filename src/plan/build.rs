@@ -310,6 +310,7 @@ fn nodes(
         // IPVS puts the address of every Service on a dummy interface of every node: only named ones are a node's own.
         let ipvs = cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs);
         let plan = NodePlan {
+            ipvs,
             own_addresses: if ipvs { pool.addresses.clone() } else { Vec::new() },
             families: cluster.families.clone(),
             interfaces: pool.interfaces.clone(),

@@ -8,6 +8,8 @@ use crate::plan::Protocol;
 /// What the nodes of a pool must do.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodePlan {
+    /// Whether IPVS serves the node ports: it undoes its NAT by itself, and makes every Service's address local.
+    pub ipvs: bool,
     /// The nodes' own addresses, where "local" says too much; empty where it says enough.
     pub own_addresses: Vec<Address>,
     /// The families clients use, in Kubernetes' order.

@@ -70,7 +70,7 @@ fn rewrite(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
         Probe::PassingThrough | Probe::OtherService => SEES_POD,
         // IPv6 has no datagram without one.
         Probe::NoChecksum => (family == Family::V4).then_some(Outcome::Whole),
-        Probe::Loopback | Probe::NoEndpoint => Some(Outcome::Refused),
+        Probe::Loopback | Probe::NoEndpoint | Probe::Unserved => Some(Outcome::Refused),
         Probe::NodePort | Probe::NodePortUdp => Some(Outcome::Timeout),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
         Probe::Rst => Some(Outcome::Reset),
@@ -131,7 +131,7 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
         Probe::Loopback => SEES_NODE,
         Probe::Http3 | Probe::NoChecksum | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp => None,
         // The proxy has accepted by then, and hangs up.
-        Probe::NoEndpoint => Some(Outcome::Reset),
+        Probe::NoEndpoint | Probe::Unserved => Some(Outcome::Reset),
         Probe::Rst => Some(Outcome::Whole),
         _ => rewrite(probe, data_plane, family),
     }
@@ -183,11 +183,21 @@ fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<
     match probe {
         // Nobody is at the node's own address, and another node has no other way than the address.
         Probe::OtherNode | Probe::Loopback | Probe::NodePort | Probe::NodePortUdp | Probe::SmallPathUpload => None,
+        // Its address is nobody's then.
+        Probe::Unserved => None,
         _ => rewrite(probe, data_plane, family),
     }
 }
 
 fn load_balancer_local(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    // The address is on every node, so a node without a pod keeps its own connections; and one to itself keeps the
+    // address it was made to.
+    match (probe, data_plane, family) {
+        (Probe::FromNode, DataPlane::Ipvs, Family::V4) => return Some(Outcome::Refused),
+        (Probe::FromNode, DataPlane::Ipvs, Family::V6) => return Some(Outcome::Timeout),
+        (Probe::OwnAddress, DataPlane::Ipvs, _) => return Some(Outcome::Answer(Source::Other)),
+        _ => {}
+    }
     match load_balancer(probe, data_plane, family)? {
         _ if matches!(probe, Probe::Replaced | Probe::ReplacedUdp) => None,
         _ if matches!(probe, Probe::Http | Probe::Https | Probe::Http3) => SEES_CLIENT,

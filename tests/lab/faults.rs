@@ -35,13 +35,7 @@ pub const FAULTS: &[Fault] = &[
         name: "the rewrite comes after kube-proxy's rules",
         case: REWRITE,
         file: NFT,
-        change: |text| text.replace("hook prerouting priority -310", "hook prerouting priority -90"),
-    },
-    Fault {
-        name: "the answer keeps the node port",
-        case: REWRITE,
-        file: NFT,
-        change: |text| in_chain(text, "postrouting", |chain| without(chain, &["tcp sport 30080"])),
+        change: |text| text.replace("hook prerouting priority -190", "hook prerouting priority -90"),
     },
     Fault {
         name: "HTTP and HTTPS are swapped",
@@ -76,34 +70,34 @@ pub const FAULTS: &[Fault] = &[
         change: |text| without(text, &["udp", "@th,48,16 0"]),
     },
     Fault {
-        name: "errors about small paths are not rewritten",
-        case: REWRITE,
-        file: NFT,
-        change: |text| in_chain(text, "prerouting", |chain| without(chain, &["icmp"])),
-    },
-    Fault {
         name: "errors the node sends keep the node port",
         case: REWRITE,
         file: NFT,
         change: |text| in_chain(text, "postrouting", |chain| without(chain, &["icmp"])),
     },
     Fault {
+        name: "the rewrite comes before connection tracking",
+        case: REWRITE,
+        file: NFT,
+        change: |text| text.replace("hook prerouting priority -190", "hook prerouting priority -310"),
+    },
+    Fault {
         name: "an error's checksum is wrong by one",
         case: REWRITE,
         file: NFT,
-        change: |text| text.replace(" set 35535 ", " set 35534 "),
+        change: |text| text.replace(" set 30000 ", " set 30001 "),
+    },
+    Fault {
+        name: "a refusal comes from the node port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| without(text, &["ct state invalid"]),
     },
     Fault {
         name: "the node itself is forgotten",
         case: REWRITE,
         file: NFT,
         change: |text| in_chain(text, "output", |chain| without(chain, &["dport set"])),
-    },
-    Fault {
-        name: "answers to the node itself keep the node port",
-        case: REWRITE,
-        file: NFT,
-        change: |text| in_chain(text, "input", |chain| without(chain, &["sport set"])),
     },
     Fault {
         name: "the allow-list comes after the rewrite",
@@ -121,12 +115,6 @@ pub const FAULTS: &[Fault] = &[
         case: "nodePortRedirect, allowFrom",
         file: NFT,
         change: |text| without(text, &["ip6 saddr !="]),
-    },
-    Fault {
-        name: "both ports share one conntrack zone",
-        case: "nodePortRedirect, node port open",
-        file: NFT,
-        change: |text| text.replace("ct original zone set 8180 ", "").replace("ct original zone 8180 ", ""),
     },
     Fault {
         name: "connections are counted at the public port",

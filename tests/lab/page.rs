@@ -11,6 +11,7 @@ use crate::common;
 use crate::data_plane::DataPlane;
 use crate::faults::FAULTS;
 use crate::ipvs;
+use crate::life::{LIVES, faults::FAULTS as LIFE_FAULTS};
 use crate::matrix::{Cell, DATA_PLANES, Met};
 use crate::net::{FAMILIES, Family};
 use crate::probe::{PROBES, Probe};
@@ -160,6 +161,14 @@ pub fn text(recorded: Option<&Recorded>) -> String {
             line(&mut page, &format!("| {title} | {} |", cells.join(" | ")));
         }
     }
+    line(&mut page, include_str!("page.life.md").trim_end());
+    line(&mut page, "\n| what happens | data plane | what is seen |\n|---|---|---|");
+    for life in LIVES {
+        for data_plane in life.data_planes {
+            let seen = &board.lines[&format!("{} on {}", life.title, data_plane.name())];
+            line(&mut page, &format!("| {} | {} | {seen} |", life.title, data_plane.name()));
+        }
+    }
     line(&mut page, include_str!("page.refusals.md").trim_end());
     line(&mut page, "\n| rule | built by hand | what happened |\n|---|---|---|");
     for refusal in REFUSALS {
@@ -174,6 +183,9 @@ pub fn text(recorded: Option<&Recorded>) -> String {
     line(&mut page, "\n| fault | what the lab saw |\n|---|---|");
     for fault in FAULTS {
         line(&mut page, &format!("| {} | {} |", fault.name, board.lines[fault.name]));
+    }
+    for fault in LIFE_FAULTS {
+        line(&mut page, &format!("| {} | not what is promised of: {} |", fault.name, fault.seen));
     }
     page
 }

@@ -39,10 +39,11 @@ pub enum Probe {
     Replaced,
     ReplacedUdp,
     NoEndpoint,
+    Unserved,
 }
 
 /// In the order they run: the last ones change the endpoints.
-pub const PROBES: [Probe; 28] = [
+pub const PROBES: [Probe; 29] = [
     Probe::Http,
     Probe::Https,
     Probe::Http3,
@@ -71,6 +72,7 @@ pub const PROBES: [Probe; 28] = [
     Probe::Replaced,
     Probe::ReplacedUdp,
     Probe::NoEndpoint,
+    Probe::Unserved,
 ];
 
 impl Probe {
@@ -105,6 +107,7 @@ impl Probe {
             Self::Replaced => "an open connection while its endpoint is replaced",
             Self::ReplacedUdp => "the next datagram after that",
             Self::NoEndpoint => "no endpoint at all",
+            Self::Unserved => "no Service at all",
         }
     }
 
@@ -189,6 +192,13 @@ impl Probe {
                 Ok(_) => Outcome::Stalled,
                 Err(outcome) => outcome,
             },
+            Self::Unserved => {
+                let edge = scene.services.remove(0);
+                scene.sync();
+                let met = traffic::probe(&scene.net.client, Transport::Tcp, scene.at(0, family, 80), patience);
+                scene.services.insert(0, edge);
+                met
+            }
             Self::NoEndpoint => {
                 scene.set_endpoints(&[]);
                 traffic::probe(&scene.net.client, Transport::Tcp, scene.at(0, family, 80), patience)

@@ -14,28 +14,9 @@ pub const CHAIN: &str = "PORTGEN-LIMITS";
 /// What stands in PREROUTING, in front of the chain: only packets for this node are counted.
 pub const JUMP: &str = "-m addrtype --dst-type LOCAL -j PORTGEN-LIMITS";
 
-/// The tables the chain stands in. Both are always written, so that a reload empties what a new spec leaves out.
-pub const TABLES: [Table; 2] = [Table::Raw, Table::Mangle];
-
-/// A table of iptables.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Table {
-    /// Before connection tracking.
-    Raw,
-    /// After connection tracking, before NAT.
-    Mangle,
-}
-
-impl Table {
-    /// iptables' word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Raw => "raw",
-            Self::Mangle => "mangle",
-        }
-    }
-}
+/// The table the chain stands in: after connection tracking and the rewrite of a port, before NAT. A packet dropped here
+/// leaves no connection behind, so a flood does not fill conntrack's table.
+pub const TABLE: &str = "mangle";
 
 /// One family's file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,22 +54,6 @@ pub enum Limit {
     Connections(u32),
 }
 
-impl Rule {
-    /// Whether it stands in the second of the two tables.
-    #[must_use]
-    pub fn in_mangle(&self) -> bool {
-        self.table() == Table::Mangle
-    }
-
-    /// A TCP rate is counted before connection tracking, which a flood then never reaches; the rest needs tracking.
-    fn table(&self) -> Table {
-        match (&self.limit, self.protocol) {
-            (Limit::Rate { .. }, Protocol::TCP) => Table::Raw,
-            _ => Table::Mangle,
-        }
-    }
-}
-
 /// How long the kernel remembers an idle source, in milliseconds: until its burst has filled up again, or it would be
 /// forgotten early and start with a full one.
 fn expiry(rate: u32, burst: u32) -> u32 {
@@ -105,14 +70,12 @@ fn mask(family: Family) -> u8 {
 
 impl fmt::Display for Restore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for table in TABLES {
-            // Naming the chain empties it, in the same transaction that fills it again.
-            writeln!(f, "*{}\n:{CHAIN} - [0:0]", table.as_str())?;
-            for rule in self.rules.iter().filter(|rule| rule.table() == table) {
-                writeln!(f, "-A {CHAIN} {}", Line { rule, mask: mask(self.family) })?;
-            }
-            writeln!(f, "COMMIT")?;
+        // Naming the chain empties it, in the same transaction that fills it again.
+        writeln!(f, "*{TABLE}\n:{CHAIN} - [0:0]")?;
+        for rule in &self.rules {
+            writeln!(f, "-A {CHAIN} {}", Line { rule, mask: mask(self.family) })?;
         }
+        writeln!(f, "COMMIT")?;
         Ok(())
     }
 }
@@ -149,15 +112,13 @@ impl fmt::Display for Line<'_> {
 pub fn read(text: &str, family: Family) -> Option<Restore> {
     let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut rules = Vec::new();
-    for table in TABLES {
-        if lines.next()? != format!("*{}", table.as_str()) || lines.next()? != format!(":{CHAIN} - [0:0]") {
-            return None;
-        }
-        loop {
-            match lines.next()? {
-                "COMMIT" => break,
-                line => rules.push(read_rule(line, mask(family)).filter(|rule| rule.table() == table)?),
-            }
+    if lines.next()? != format!("*{TABLE}") || lines.next()? != format!(":{CHAIN} - [0:0]") {
+        return None;
+    }
+    loop {
+        match lines.next()? {
+            "COMMIT" => break,
+            line => rules.push(read_rule(line, mask(family))?),
         }
     }
     lines.next().is_none().then_some(Restore { family, rules })

@@ -107,14 +107,12 @@ fn loader_unit(plan: &Plan, pool: &DnsLabel, nft: bool, limits: &[Family]) -> Un
     for family in limits {
         // -w waits for the xtables lock, which kube-proxy takes too; v6 after v4, so that the two never race.
         load.push(format!("/usr/sbin/{}-restore -w 30 --noflush /{}", iptables(*family), limits_file(*family)));
-        for table in iptables::TABLES {
-            let command = format!("{} -w 30 -t {}", iptables(*family), table.as_str());
-            // A jump in the file would be added once more at every load.
-            load.push(format!(
-                "/bin/sh -c '{command} -C PREROUTING {jump} 2>/dev/null || {command} -I PREROUTING {jump}'",
-                jump = iptables::JUMP,
-            ));
-        }
+        let command = format!("{} -w 30 -t {}", iptables(*family), iptables::TABLE);
+        // A jump in the file would be added once more at every load.
+        load.push(format!(
+            "/bin/sh -c '{command} -C PREROUTING {jump} 2>/dev/null || {command} -I PREROUTING {jump}'",
+            jump = iptables::JUMP,
+        ));
     }
     let mut unload = Vec::new();
     if nft {
@@ -123,12 +121,10 @@ fn loader_unit(plan: &Plan, pool: &DnsLabel, nft: bool, limits: &[Family]) -> Un
         unload.push(format!("/usr/sbin/nft \"table {table}; delete table {table}\"", table = nft::TABLE));
     }
     for family in limits {
-        for table in iptables::TABLES {
-            let command = format!("-/usr/sbin/{} -w 30 -t {}", iptables(*family), table.as_str());
-            unload.push(format!("{command} -D PREROUTING {}", iptables::JUMP));
-            unload.push(format!("{command} -F {}", iptables::CHAIN));
-            unload.push(format!("{command} -X {}", iptables::CHAIN));
-        }
+        let command = format!("-/usr/sbin/{} -w 30 -t {}", iptables(*family), iptables::TABLE);
+        unload.push(format!("{command} -D PREROUTING {}", iptables::JUMP));
+        unload.push(format!("{command} -F {}", iptables::CHAIN));
+        unload.push(format!("{command} -X {}", iptables::CHAIN));
     }
     let mut service = vec![("Type", "oneshot".to_owned()), ("RemainAfterExit", "yes".to_owned())];
     service.extend(load.iter().map(|line| ("ExecStart", line.clone())));

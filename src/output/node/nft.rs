@@ -130,8 +130,12 @@ pub enum Match {
     Bits(Bits),
     /// 16 bits, that many behind the transport header's start, are one of these ports.
     BitsWithin(u16, PortRange),
-    /// The conntrack zone of the connection's original direction.
-    OriginalZone(u16),
+    /// The port its connection was opened to, before any NAT; nft reads it behind a match of the protocol only.
+    OriginalPort(Port),
+    /// It is an answer: its connection was opened from the other side.
+    Answer,
+    /// It belongs to no connection.
+    Invalid,
 }
 
 /// ICMP errors, which quote the packet they speak of.
@@ -163,8 +167,6 @@ pub struct Bits {
 pub enum Statement {
     /// It is counted.
     Count,
-    /// Its conntrack zone, for the original direction, is set.
-    SetOriginalZone(u16),
     /// Its destination port is set.
     SetDestinationPort(Protocol, Port),
     /// Its source port is set.
@@ -317,7 +319,9 @@ impl fmt::Display for Match {
             Self::Icmp(error) => f.write_str(error.words()),
             Self::BitsWithin(offset, ports) => write!(f, "@th,{offset},16 {ports}"),
             Self::Bits(bits) => write!(f, "@th,{},{} {}", bits.offset, bits.length, bits.value),
-            Self::OriginalZone(zone) => write!(f, "ct original zone {zone}"),
+            Self::OriginalPort(port) => write!(f, "ct original proto-dst {port}"),
+            Self::Answer => f.write_str("ct direction reply"),
+            Self::Invalid => f.write_str("ct state invalid"),
         }
     }
 }
@@ -326,7 +330,6 @@ impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count => f.write_str("counter"),
-            Self::SetOriginalZone(zone) => write!(f, "ct original zone set {zone}"),
             Self::SetDestinationPort(protocol, port) => write!(f, "{} dport set {port}", word(*protocol)),
             Self::SetSourcePort(protocol, port) => write!(f, "{} sport set {port}", word(*protocol)),
             Self::SetBits(bits) => write!(f, "@th,{},{} set {}", bits.offset, bits.length, bits.value),
@@ -560,8 +563,14 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
     if rest.words("oifname !=").is_some() {
         return Some(Match::OutInterfaceIsNot(quoted(rest.word()?)?));
     }
-    if rest.words("ct original zone").is_some() {
-        return Some(Match::OriginalZone(rest.value()?));
+    if rest.words("ct direction reply").is_some() {
+        return Some(Match::Answer);
+    }
+    if rest.words("ct state invalid").is_some() {
+        return Some(Match::Invalid);
+    }
+    if rest.words("ct original proto-dst").is_some() {
+        return Some(Match::OriginalPort(rest.port()?));
     }
     for family in [Family::IPv4, Family::IPv6] {
         let of_family = |cidr: &Cidr| cidr.family() == family;
@@ -617,9 +626,6 @@ fn read_statement(rest: &mut Rest<'_>) -> Option<Statement> {
     }
     if rest.words("goto").is_some() {
         return Some(Statement::Goto(rest.value()?));
-    }
-    if rest.words("ct original zone set").is_some() {
-        return Some(Statement::SetOriginalZone(rest.value()?));
     }
     if rest.words("redirect to").is_some() {
         return Some(Statement::Redirect(rest.word()?.strip_prefix(':')?.parse().ok().and_then(Port::new)?));

@@ -11,15 +11,13 @@ use crate::grammar::{Cidr, Family, InterfaceName, Port};
 use crate::plan::Protocol;
 use crate::plan::node::{Door, NodePlan, Way};
 
-/// Before conntrack's -200 and everything iptables hangs in `raw` (-300).
-const BEFORE_EVERYTHING: i16 = -310;
+/// After connection tracking (-200), which keeps the port the client knows; before iptables' mangle (-150), which counts,
+/// and before the NAT of kube-proxy (-100), which serves the node port.
+const AFTER_TRACKING: i16 = -190;
 /// After kube-proxy's masquerading (100) and conntrack's confirmation.
 const AFTER_EVERYTHING: i16 = 310;
 /// Before kube-proxy's and portmap's NAT (-100), after conntrack.
 const BEFORE_NAT: i16 = -105;
-/// The conntrack zone of rewritten connections whose node port stays open: any number that others leave alone.
-const ZONE: u16 = 8180;
-
 /// A door whose port is rewritten to a node port.
 #[derive(Clone, Copy)]
 struct Rewrite<'a> {
@@ -46,9 +44,10 @@ pub fn chains(node: &NodePlan) -> Vec<Chain> {
         .collect();
     let mut chains = vec![prerouting(node, &rewrites)];
     if !rewrites.is_empty() {
-        chains.push(postrouting(node, &rewrites));
-        chains.push(output(node, &rewrites));
-        chains.push(input(&rewrites));
+        chains.extend([postrouting(node, &rewrites), output(node, &rewrites)]);
+        if node.ipvs {
+            chains.push(input(&rewrites));
+        }
     }
     let redirects: Vec<(&Door, Port)> = node
         .doors
@@ -83,11 +82,12 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![
         Rule::new([Match::InterfaceIs(loopback())], [Statement::Return]),
         Rule::new([Match::DestinationNotLocal], [Statement::Return]),
+        answers_pass(),
     ];
     rules.extend(not_our_own(node));
     // On every interface: errors find their connection, and what must be shut is shut.
-    for rewrite in rewrites {
-        rules.extend(errors_in(node, rewrite));
+    if node.ipvs {
+        rules.extend(rewrites.iter().flat_map(|rewrite| errors_in(node, rewrite)));
     }
     let mut shut = BTreeSet::new();
     for door in &node.doors {
@@ -126,7 +126,12 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     if rules.iter().all(|rule| rule.statements == [Statement::Return]) {
         rules.clear();
     }
-    Chain { name: "prerouting", kind: ChainKind::Filter, hook: Hook::Prerouting, priority: BEFORE_EVERYTHING, rules }
+    Chain { name: "prerouting", kind: ChainKind::Filter, hook: Hook::Prerouting, priority: AFTER_TRACKING, rules }
+}
+
+/// Leaves answers alone: masquerading may take any port above 1023 as its own, one of ours among them.
+fn answers_pass() -> Rule {
+    Rule::new([Match::Answer], [Statement::Return])
 }
 
 /// Leaves packets alone that are for another Service: IPVS makes every Service's address local to every node.
@@ -175,18 +180,17 @@ fn allow_list(door: &Door, port: Port) -> Vec<Rule> {
 }
 
 fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Vec<Rule> {
-    let Rewrite { door, node_port, direct } = *rewrite;
-    let zone = direct.then_some(Statement::SetOriginalZone(ZONE));
+    let Rewrite { door, node_port, .. } = *rewrite;
     let rule = |matches: Vec<Match>, set: Statement| {
-        let statements: Vec<Statement> =
-            [Statement::Count].into_iter().chain(zone).chain([set, Statement::Accept]).collect();
-        Rule::new(matches, statements).comment(named(door))
+        Rule::new(matches, [Statement::Count, set, Statement::Accept]).comment(named(door))
     };
     let public = Match::DestinationPort(door.protocol, door.port);
     let mut rules = Vec::new();
     if door.protocol == Protocol::UDP {
-        let port = Bits { offset: 16, length: 16, value: node_port.get() };
-        rules.push(rule(vec![public.clone(), Match::Bits(NO_CHECKSUM)], Statement::SetBits(port)));
+        rules.push(rule(
+            vec![public.clone(), Match::Bits(NO_CHECKSUM)],
+            Statement::SetBits(bits(16, 16, node_port.get())),
+        ));
     }
     rules.push(rule(vec![public], Statement::SetDestinationPort(door.protocol, node_port)));
     rules
@@ -196,22 +200,28 @@ fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Vec<Rule> {
 /// another port, and of this one makes a wrong checksum; set as bare bits, the port leaves it alone.
 const NO_CHECKSUM: Bits = Bits { offset: 48, length: 16, value: 0 };
 
-/// The node answers from the node port; the client knows only the public one.
+/// IPVS answers from the node port, and leaves it to us to give back the one the client knows. NAT gives it back itself.
 fn rewrite_back(rewrite: &Rewrite<'_>) -> Vec<Rule> {
-    let Rewrite { door, node_port, direct } = *rewrite;
+    let Rewrite { door, node_port, .. } = *rewrite;
     let rule = |also: Option<Match>, set: Statement| {
-        let zone = direct.then_some(Match::OriginalZone(ZONE));
-        let port = Match::SourcePort(door.protocol, node_port);
-        let matches: Vec<Match> = zone.into_iter().chain([port]).chain(also).collect();
-        Rule::new(matches, [set, Statement::Accept]).comment(named(door))
+        let known = [Match::SourcePort(door.protocol, node_port), Match::OriginalPort(door.port)];
+        Rule::new(known.into_iter().chain(also).collect::<Vec<_>>(), [set, Statement::Accept]).comment(named(door))
     };
     let mut rules = Vec::new();
     if door.protocol == Protocol::UDP {
-        let port = Bits { offset: 0, length: 16, value: door.port.get() };
-        rules.push(rule(Some(Match::Bits(NO_CHECKSUM)), Statement::SetBits(port)));
+        rules.push(rule(Some(Match::Bits(NO_CHECKSUM)), Statement::SetBits(bits(0, 16, door.port.get()))));
     }
     rules.push(rule(None, Statement::SetSourcePort(door.protocol, door.port)));
     rules
+}
+
+/// While nothing serves the node port the node itself refuses, from the node port and without a connection: the client
+/// must recognise the refusal, or it waits.
+fn refusal(rewrite: &Rewrite<'_>) -> Option<Rule> {
+    let Rewrite { door, node_port, .. } = *rewrite;
+    let refused = [Match::Invalid, Match::SourcePort(Protocol::TCP, node_port)];
+    let statements = [Statement::SetSourcePort(Protocol::TCP, door.port), Statement::Accept];
+    (door.protocol == Protocol::TCP).then(|| Rule::new(refused, statements).comment(named(door)))
 }
 
 fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
@@ -219,7 +229,10 @@ fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     for rewrite in rewrites {
         rules.extend(errors_out(node, rewrite));
     }
-    rules.extend(rewrites.iter().flat_map(rewrite_back));
+    if node.ipvs {
+        rules.extend(rewrites.iter().flat_map(rewrite_back));
+    }
+    rules.extend(rewrites.iter().filter_map(refusal));
     Chain { name: "postrouting", kind: ChainKind::Filter, hook: Hook::Postrouting, priority: AFTER_EVERYTHING, rules }
 }
 
@@ -229,7 +242,7 @@ fn loopback_networks() -> [Cidr; 2] {
 
 /// The node's own connections to its own addresses, except 127.0.0.1 and ::1: kube-proxy does not serve those alike.
 fn output(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
-    let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
+    let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return]), answers_pass()];
     rules.extend(not_our_own(node));
     rules.extend(loopback_networks().map(|net| Rule::new([Match::DestinationIn(net)], [Statement::Return])));
     let mut shut = BTreeSet::new();
@@ -242,9 +255,10 @@ fn output(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
         rules.push(Rule::new([Match::Family(family)], [Statement::Return]));
     }
     rules.extend(rewrites.iter().flat_map(rewrite_to_node_port));
-    Chain { name: "output", kind: ChainKind::Filter, hook: Hook::Output, priority: BEFORE_EVERYTHING, rules }
+    Chain { name: "output", kind: ChainKind::Filter, hook: Hook::Output, priority: AFTER_TRACKING, rules }
 }
 
+/// What IPVS answers to the node itself.
 fn input(rewrites: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::SourceNotLocal], [Statement::Return])];
     rules.extend(loopback_networks().map(|net| Rule::new([Match::SourceIn(net)], [Statement::Return])));
@@ -270,61 +284,60 @@ fn balance(from: Port, to: Port) -> u16 {
     u16::try_from(difference.rem_euclid(65535)).expect("a remainder of 65535 fits")
 }
 
-/// Errors about what this node sent under the public port: the quoted header must name the node port again, or
-/// conntrack does not know the connection and a path with a small MTU stalls.
+/// Errors about what IPVS sent and this node gave the public port: the quoted header must name the node port again, or
+/// IPVS does not know the connection and a path with a small MTU stalls.
 fn errors_in(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
-    let Rewrite { door, node_port, direct } = *rewrite;
+    let Rewrite { door, node_port, .. } = *rewrite;
     let number = protocol_number(door.protocol);
     let constant = balance(door.port, node_port);
-    let mut rules = Vec::new();
-    let mut rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
-        let mut matches = vec![Match::Icmp(error)];
-        matches.extend(matched.into_iter().map(Match::Bits));
-        let mut statements = Vec::new();
-        if direct {
-            statements.push(Statement::SetOriginalZone(ZONE));
-        }
-        statements.extend(set.map(Statement::SetBits));
-        statements.push(Statement::Accept);
-        rules.push(Rule::new(matches, statements));
+    let rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
+        let matches: Vec<Match> =
+            [Match::Icmp(error)].into_iter().chain(matched.into_iter().map(Match::Bits)).collect();
+        let statements: Vec<Statement> = set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
+        Rule::new(matches, statements)
     };
+    let mut rules = Vec::new();
     if node.families.contains(&Family::IPv4) {
         // Quoted: an IPv4 header without options, then the ports. Two unused bytes take the balance.
-        rule(
+        rules.push(rule(
             IcmpError::V4FragmentationNeeded,
             vec![bits(64, 8, 0x45), bits(136, 8, number), bits(224, 16, door.port.get())],
             [bits(32, 16, constant), bits(224, 16, node_port.get())],
-        );
+        ));
     }
     // Quoted UDP has no field that is always zero to take the balance; QUIC probes the path by itself.
     if node.families.contains(&Family::IPv6) && door.protocol == Protocol::TCP {
-        rule(
+        rules.push(rule(
             IcmpError::V6PacketTooBig,
             vec![bits(112, 8, number), bits(384, 16, door.port.get()), bits(528, 16, 0)],
             [bits(528, 16, constant), bits(384, 16, node_port.get())],
-        );
+        ));
     }
     rules
 }
 
-/// Errors this node sends about what came in under the public port: the client must recognise its own packet, or
-/// "no endpoints" looks like a timeout and an upload over a small MTU stalls.
+/// Errors this node sends about what came in under the public port and reached nobody: the client must recognise its
+/// own packet, or "no endpoints" looks like a timeout. IPVS' errors about small paths are among them; NAT mends its own.
 fn errors_out(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
     let Rewrite { door, node_port, direct } = *rewrite;
     let number = protocol_number(door.protocol);
     let constant = balance(node_port, door.port);
+    // Where the node port stays open, errors to its own clients stay as they are.
+    let whose: &[Option<Match>] =
+        if direct { &[Some(Match::OriginalPort(door.port)), Some(Match::Invalid)] } else { &[None] };
     let mut rules = Vec::new();
     let mut rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
-        let mut matches = Vec::new();
-        if direct {
-            matches.push(Match::OriginalZone(ZONE));
+        for of in whose {
+            let matched = matched.iter().copied().map(Match::Bits);
+            let matches: Vec<Match> =
+                [Match::Icmp(error)].into_iter().chain(of.iter().cloned()).chain(matched).collect();
+            let statements: Vec<Statement> =
+                set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
+            rules.push(Rule::new(matches, statements));
         }
-        matches.push(Match::Icmp(error));
-        matches.extend(matched.into_iter().map(Match::Bits));
-        let statements: Vec<Statement> = set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
-        rules.push(Rule::new(matches, statements));
     };
     if node.families.contains(&Family::IPv4) {
+        // Quoted: an IPv4 header without options, then the ports. Two unused bytes take the balance.
         rule(
             IcmpError::V4Unreachable,
             vec![bits(64, 8, 0x45), bits(136, 8, number), bits(240, 16, node_port.get())],
@@ -337,7 +350,7 @@ fn errors_out(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
             vec![bits(112, 8, number), bits(400, 16, node_port.get())],
             [bits(32, 16, constant), bits(400, 16, door.port.get())],
         );
-        if door.protocol == Protocol::TCP {
+        if node.ipvs && door.protocol == Protocol::TCP {
             rule(
                 IcmpError::V6PacketTooBig,
                 vec![bits(112, 8, number), bits(400, 16, node_port.get()), bits(528, 16, 0)],
@@ -398,8 +411,6 @@ pub fn restores(node: &NodePlan) -> Vec<Restore> {
                 }
             }
         }
-        // In the order of the tables, as they are written and read back.
-        rules.sort_by_key(super::iptables::Rule::in_mangle);
         Restore { family, rules }
     };
     let mut families = node.families.clone();

@@ -50,7 +50,7 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "a chain stays after stop",
-        seen: "stopped, with limits, where others use raw and mangle",
+        seen: "stopped, with limits, where others use mangle",
         file: UNIT,
         change: |text| without(text, &["ExecStop=", "ip6tables", "-t mangle -X"]),
     },
@@ -58,13 +58,13 @@ pub const FAULTS: &[Fault] = &[
         name: "a jump stays after stop",
         seen: "limits leave the spec",
         file: UNIT,
-        change: |text| without(text, &["ExecStop=", "-t raw -D"]),
+        change: |text| without(text, &["ExecStop=", "-t mangle -D"]),
     },
     Fault {
         name: "stop empties chains that others use",
-        seen: "stopped, with limits, where others use raw and mangle",
+        seen: "stopped, with limits, where others use mangle",
         file: UNIT,
-        change: |text| text.replace("-t raw -F PORTGEN-LIMITS", "-t raw -F"),
+        change: |text| text.replace("-t mangle -F PORTGEN-LIMITS", "-t mangle -F"),
     },
     Fault {
         name: "limits are restored without --noflush",

@@ -3,7 +3,7 @@
 //! Every trial runs lines of the rendered unit and changes nothing of them; the string it gives is its line in the
 //! published table.
 
-mod faults;
+pub mod faults;
 mod kube_proxy;
 mod masquerade;
 mod node;
@@ -75,11 +75,9 @@ pub const LIVES: &[Life] = &[
     life("started twice", |stage| unit::started_twice(stage, REWRITE)),
     life("started twice, hostNetwork", |stage| unit::started_twice(stage, HOST_NETWORK)),
     life("stopped", |stage| unit::stopped(stage, "{strategy: nodePortRedirect}")),
-    life("stopped, with limits, where others use raw and mangle", |stage| unit::stopped(stage, REWRITE)),
-    life("stopped, hostNetwork with limits, where others use raw and mangle", |stage| {
-        unit::stopped(stage, HOST_NETWORK)
-    }),
-    life("stopped, with limits, where nobody else uses raw or mangle", unit::stopped_alone),
+    life("stopped, with limits, where others use mangle", |stage| unit::stopped(stage, REWRITE)),
+    life("stopped, hostNetwork with limits, where others use mangle", |stage| unit::stopped(stage, HOST_NETWORK)),
+    life("stopped, with limits, where nobody else uses mangle", unit::stopped_alone),
     life("limits leave the spec", unit::limits_leave),
     life("kube-proxy's chains after start, reload and stop", |stage| unit::chains_untouched(stage, REWRITE)),
     life("kube-proxy's chains after start, reload and stop, hostNetwork", |stage| {
@@ -87,7 +85,7 @@ pub const LIVES: &[Life] = &[
     }),
     life("reloaded with other limits under load", |stage| reload::under_load(stage, [LIMITS, LIMITS_OTHER])),
     Life {
-        title: "reloaded with another allowFrom under load, node port open",
+        title: "reloaded with another allowFrom and the node port opened under load",
         data_planes: NFT,
         show: |stage| reload::under_load(stage, [SOURCES, SOURCES_MORE]),
     },
@@ -131,10 +129,10 @@ const LIMITS: &str =
 const LIMITS_OTHER: &str =
     "{strategy: nodePortRedirect, limits: {connectionsPerSource: 9000, newConnectionsPerSecond: 9000, burst: 9000}}";
 
-/// The conntrack zone of an open node port, with an allow-list. Under `Local` kube-proxy chooses no source port: under
-/// `Cluster` it takes the node port itself once in some ten thousand connections, and the allow-list drops the answer.
-const SOURCES: &str = "{strategy: nodePortRedirect, externalTrafficPolicy: Local, directNodePort: allow, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}";
-const SOURCES_MORE: &str = "{strategy: nodePortRedirect, externalTrafficPolicy: Local, directNodePort: allow, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"]}";
+/// An allow-list, and another one with the node port open.
+const SOURCES: &str = "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}";
+const SOURCES_MORE: &str =
+    "{strategy: nodePortRedirect, directNodePort: allow, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"]}";
 
 /// A test for each of these on each of its data planes, and for each fault; what they saw goes to the board of the page.
 pub fn trials() -> Vec<Trial> {

@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use super::{HOST_NETWORK, HOST_NETWORK_MORE, REWRITE_MORE, Stage, answers, must_meet, port_80, rules};
-use crate::net::NODES;
+use crate::net::{FAMILIES, NODES};
 use crate::node::Tree;
 use crate::scene::Scene;
-use crate::traffic::{self, Outcome, Transport};
+use crate::traffic::{self, Conversation, Outcome, PATIENCE, Transport};
 
 pub fn started_twice(stage: Stage, exposure: &str) -> Result<String, String> {
     let (mut scene, tree) = stage.scene(exposure)?;
@@ -20,10 +20,9 @@ pub fn started_twice(stage: Stage, exposure: &str) -> Result<String, String> {
     Ok("the same ruleset as started once; so after a reload".to_owned())
 }
 
-/// Puts into raw and mangle what network plugins and kube-proxy have there.
-fn tables_in_use(scene: &Scene) {
+/// Puts into mangle what network plugins and kube-proxy have there.
+fn table_in_use(scene: &Scene) {
     canaries(scene);
-    on_both_programs(scene, "-t raw -I PREROUTING -j ACCEPT");
     on_both_programs(scene, "-t mangle -I PREROUTING -j ACCEPT");
 }
 
@@ -41,29 +40,25 @@ fn on_both_programs(scene: &Scene, rule: &str) {
 pub fn stopped(stage: Stage, exposure: &str) -> Result<String, String> {
     let (mut scene, tree) = stage.scene(exposure)?;
     if exposure.contains("limits") {
-        tables_in_use(&scene);
+        table_in_use(&scene);
     }
     let before = rules::all(&scene.net.nodes[0]);
     start_and_stop(&mut scene, &tree)?;
     rules::same(&before, &rules::all(&scene.net.nodes[0]), "after stop")?;
-    Ok("the ruleset is byte for byte what it was before start".to_owned())
+    Ok("the ruleset is byte for byte what it was before start; open connections go on".to_owned())
 }
 
 /// What is left to read when the kernel's own chains have come into being, and have no rule.
-const EMPTY_CHAINS: [&str; 10] = [
-    "+table ip raw {",
-    "+table ip6 raw {",
+const EMPTY_CHAINS: [&str; 6] = [
     "+chain PREROUTING {",
-    "+type filter hook prerouting priority raw; policy accept;",
     "+type filter hook prerouting priority mangle; policy accept;",
     "+}",
     "+",
-    "+*raw",
     "+*mangle",
     "+COMMIT",
 ];
 
-/// On a node where portgen is the first to have rules at the kernel's own chains of raw and mangle, these chains stay.
+/// On a node where portgen is the first to have rules at mangle's PREROUTING, this chain stays.
 pub fn stopped_alone(stage: Stage) -> Result<String, String> {
     let (mut scene, tree) = stage.scene(super::REWRITE)?;
     canaries(&scene);
@@ -78,14 +73,19 @@ pub fn stopped_alone(stage: Stage) -> Result<String, String> {
     Ok(if changes.is_empty() {
         "the ruleset is byte for byte what it was before start".to_owned()
     } else {
-        "what stays: `raw` and `mangle` with the kernel's own chains, which are empty and accept".to_owned()
+        "what stays: mangle's PREROUTING, which is empty and accepts".to_owned()
     })
 }
 
 fn start_and_stop(scene: &mut Scene, tree: &Arc<Tree>) -> Result<(), String> {
     scene.install(tree);
     port_80(scene, &answers(scene), "after start")?;
+    let open = |family| Conversation::open(&scene.net.client, scene.at(0, family, 80), PATIENCE);
+    let open = FAMILIES.map(|family| open(family).expect("it has just answered"));
     scene.unit(0, "ExecStop");
+    for mut open in open {
+        open.who().map_err(|outcome| format!("a connection that was open before stop: {outcome}"))?;
+    }
     // systemd runs these lines after a start that failed, too: they find nothing, and that is no error.
     scene.unit(0, "ExecStop");
     port_80(scene, &Outcome::Refused, "after stop")?;
@@ -100,7 +100,7 @@ fn start_and_stop(scene: &mut Scene, tree: &Arc<Tree>) -> Result<(), String> {
 pub fn limits_leave(stage: Stage) -> Result<String, String> {
     let (mut scene, tree) = stage.scene(super::REWRITE)?;
     let without = stage.tree(&stage.spec("{strategy: nodePortRedirect}"))?;
-    tables_in_use(&scene);
+    table_in_use(&scene);
     let before = rules::all(&scene.net.nodes[0]);
     scene.install(&tree);
     scene.unit(0, "ExecStop");
