@@ -377,7 +377,7 @@ const CHANGED: [(&str, &str, &str); 11] = [
     ("policy accept;", "policy drop;", "drop"),
     ("type filter hook prerouting", "type filter hook ingress", "ingress"),
     ("type filter hook output", "type route hook output", "route"),
-    ("chain input {", "chain input { comment \"answers\";", "comment"),
+    ("chain output {", "chain output { comment \"answers\";", "comment"),
     ("table inet portgen {", "table inet portgen { flags owner;", "flags"),
     ("delete table inet portgen\n", "", "table"),
     ("delete table inet portgen\n", "destroy table inet portgen\n", "destroy"),

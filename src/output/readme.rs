@@ -224,7 +224,7 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
             );
             story.push(match bind {
                 Bind::Redirect => {
-                    "A host firewall sees the port the process listens on and has to let it in.".to_owned()
+                    "A host firewall sees the port the process listens on; firewalld lets a redirected connection in by itself, another has to be told.".to_owned()
                 }
                 Bind::Direct => "The node's sysctl lets a process without privileges bind the port.".to_owned(),
             });

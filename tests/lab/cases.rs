@@ -182,9 +182,13 @@ fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<
     }
     match probe {
         // Nobody is at the node's own address, and another node has no other way than the address.
-        Probe::OtherNode | Probe::Loopback | Probe::NodePort | Probe::NodePortUdp | Probe::SmallPathUpload => None,
-        // Its address is nobody's then.
-        Probe::Unserved => None,
+        // Without a Service the address is nobody's either.
+        Probe::OtherNode
+        | Probe::Loopback
+        | Probe::NodePort
+        | Probe::NodePortUdp
+        | Probe::SmallPathUpload
+        | Probe::Unserved => None,
         _ => rewrite(probe, data_plane, family),
     }
 }

@@ -281,6 +281,7 @@ mod tests {
         let both = vec![Family::IPv4, Family::IPv6];
         [(both.clone(), false), (both, true), (vec![Family::IPv6], false)]
             .map(|(families, named)| NodePlan {
+                ipvs: named,
                 own_addresses: Vec::new(),
                 families,
                 interfaces: if named { vec!["eth0".parse().unwrap()] } else { Vec::new() },

@@ -257,15 +257,23 @@ impl fmt::Display for Chain {
 impl Chain {
     /// What it is there for, for whoever reads the file.
     fn about(&self) -> &'static str {
-        let errors = self.rules.iter().flat_map(|rule| &rule.matches).any(|one| matches!(one, Match::Icmp(_)));
+        let rewrites = |rule: &Rule| {
+            rule.statements.iter().any(|one| matches!(one, Statement::SetDestinationPort(..) | Statement::Jump(_)))
+        };
+        let answers = |rule: &Rule| matches!(rule.matches[..], [Match::SourcePort(..), Match::OriginalPort(_), ..]);
         match self.name {
-            "prerouting" if errors => {
-                "Comes in: shut ports, allow-lists, public port to node port. ICMP errors quote our own packets back: the port in the quote changes too, and a zero field takes up the difference in the checksum."
+            "prerouting" if self.rules.iter().any(rewrites) => {
+                "Comes in: shut ports, allow-lists, public port to node port. Connection tracking has noted the public one."
             }
             "prerouting" => "Comes in: shut ports and allow-lists.",
-            "postrouting" => "Goes out: node port back to public port, in answers and in the errors this node sends.",
+            "postrouting" if self.rules.iter().any(answers) => {
+                "Goes out: the public port again, in IPVS' answers and in what this node refuses."
+            }
+            "postrouting" => {
+                "Goes out: the public port again, in what this node refuses because nothing serves the node port."
+            }
             "output" => "This node to its own addresses: public port to node port.",
-            "input" => "Answers to this node itself: node port back to public port.",
+            "input" => "IPVS' answers to this node itself: node port back to public port.",
             "redirect_prerouting" => "Comes in: to the process that listens on this node.",
             _ => "This node to itself: to the process that listens here.",
         }
