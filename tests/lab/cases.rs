@@ -132,7 +132,8 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
         Probe::Http3 | Probe::NoChecksum | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp => None,
         // The proxy has accepted by then, and hangs up.
         Probe::NoEndpoint | Probe::Unserved => Some(Outcome::Reset),
-        Probe::Rst => Some(Outcome::Whole),
+        // The proxy passes it on as an end or as a reset, as it comes.
+        Probe::Rst => None,
         _ => rewrite(probe, data_plane, family),
     }
 }
