@@ -138,8 +138,11 @@ impl KubeProxy {
                 each.flat_map(|(port, pod)| FAMILIES.map(|family| (port, pod, family)))
                     .all(|(port, pod, family)| serves(pod, port, family) == service.endpoints.contains(&pod))
             });
-            let node_port = services.iter().flat_map(|one| &one.ports).find_map(|port| port.node_port);
-            let served = node_port.is_none_or(|port| listed.contains(&format!("{}:{port}", NODES[self.node].0)));
+            // And serves the node ports there are, no others.
+            let at = |port: u16| listed.contains(&format!("{}:{port} ", NODES[self.node].0));
+            let node_ports = services.iter().flat_map(|one| &one.ports).filter_map(|port| port.node_port);
+            let known: Vec<u16> = node_ports.collect();
+            let served = [30_080, 30_443].into_iter().all(|port| at(port) == known.contains(&port));
             // It fills IPVS first and masquerades later, each family by itself.
             let masquerades = listed.matches("-A KUBE-POSTROUTING").count() >= 6;
             let settled = served && masquerades && as_wanted;
