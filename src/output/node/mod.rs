@@ -128,6 +128,13 @@ fn loader_unit(plan: &Plan, pool: &DnsLabel, nft: bool, limits: &[Family]) -> Un
     }
     let mut service = vec![("Type", "oneshot".to_owned()), ("RemainAfterExit", "yes".to_owned())];
     service.extend(load.iter().map(|line| ("ExecStart", line.clone())));
+    if !limits.is_empty() {
+        // systemd takes firewalld for reloaded once it has sent the signal, and then reloads this unit, up to half a second
+        // before firewalld flushes iptables' tables. It answers no question before it is done, so its answer is waited for.
+        // Without firewalld nothing happens here, and whatever it says the limits are loaded.
+        let wait = "if systemctl -q is-active firewalld.service; then firewall-cmd --state >/dev/null 2>&1; fi";
+        service.push(("ExecReload", format!("-/bin/sh -c '{wait}'")));
+    }
     service.extend(load.iter().map(|line| ("ExecReload", line.clone())));
     service.extend(unload.into_iter().map(|line| ("ExecStop", line)));
     service.push(("TimeoutStartSec", "2min".to_owned()));
