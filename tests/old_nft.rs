@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{available, has, in_namespace, rendered, root, skipped};
+use common::{available, has, in_namespace, rendered, root};
 use ipnet::IpNet;
 
 /// The oldest nft that portgen promises to work with.
@@ -410,25 +410,11 @@ fn the_list_refuses_whatever_is_newer_or_cleverer() {
 /// The program that `PORTGEN_OLD_NFT` names, or else the one that `.ci/old-nft` leaves in its cache,
 /// `~/.cache/portgen-ci/nft-0.9.8/nft`. `none` says that it was looked for and cannot be had.
 fn old_nft() -> Option<PathBuf> {
-    let program = match std::env::var_os("PORTGEN_OLD_NFT") {
-        Some(none) if none == "none" => {
-            skipped("the oldest nft");
-            return None;
-        }
-        Some(named) => Some(PathBuf::from(named)),
-        None => std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(std::env::home_dir()?.join(".cache")))
-            .map(|cache| cache.join("portgen-ci/nft-0.9.8/nft"))
-            .filter(|program| program.exists()),
-    };
-    if !available("the oldest nft, which .ci/old-nft gets,", program.is_some()) {
-        return None;
-    }
-    let said = Command::new(program.as_ref()?).arg("--version").output().expect("it runs");
+    let program = common::fetched("the oldest nft", ".ci/old-nft", "PORTGEN_OLD_NFT", "nft-0.9.8/nft")?;
+    let said = Command::new(&program).arg("--version").output().expect("it runs");
     let said = common::stdout(&said);
-    assert!(said.contains(&format!("{OLDEST} ")), "{program:?} is not nft {OLDEST}, but {said}");
-    program
+    assert!(said.contains(&format!("{OLDEST} ")), "{} is not nft {OLDEST}, but {said}", program.display());
+    Some(program)
 }
 
 /// Runs a script in a network namespace of its own: `$1` and `$2` are a ruleset and the oldest nft.

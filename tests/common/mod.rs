@@ -96,6 +96,24 @@ pub fn available(what: &str, present: bool) -> bool {
     false
 }
 
+/// What a script in `.ci` gets: where the variable says it is, or else at its path in the cache that the scripts share.
+/// `none` in the variable says that it was looked for and cannot be had.
+pub fn fetched(what: &str, script: &str, variable: &str, path: &str) -> Option<PathBuf> {
+    let found = match std::env::var_os(variable) {
+        Some(none) if none == "none" => {
+            skipped(what);
+            return None;
+        }
+        Some(named) => Some(PathBuf::from(named)),
+        None => std::env::var_os("XDG_CACHE_HOME")
+            .map(PathBuf::from)
+            .or_else(|| Some(std::env::home_dir()?.join(".cache")))
+            .map(|cache| cache.join("portgen-ci").join(path))
+            .filter(|path| path.exists()),
+    };
+    available(&format!("{what}, which {script} gets,"), found.is_some()).then_some(found).flatten()
+}
+
 /// Says that a check was skipped.
 pub fn skipped(what: &str) {
     // Past the test runner, which keeps what the macros print from whoever should read it.
