@@ -183,10 +183,19 @@ impl Machine {
         self.run(|| {
             // The first time there is nothing to take away.
             let _ = nix::mount::umount("/etc");
-            let lower = format!("lowerdir={}:/etc", folders.join(":"));
-            mount(Some("overlay"), "/etc", Some("overlay"), MsFlags::MS_RDONLY, Some(lower.as_str()))
-                .expect("an overlay over /etc");
+            overlay("/etc", folders);
         });
+    }
+
+    /// Puts a folder over /usr/bin: programs that only this machine has.
+    pub fn overlay_programs(&self, folder: &str) {
+        self.run(|| overlay("/usr/bin", &[folder]));
+    }
+
+    /// Puts an empty folder over one: what is written there stays on this machine.
+    pub fn private(&self, folder: &str) {
+        let nothing: Option<&str> = None;
+        self.run(|| mount(Some("tmpfs"), folder, Some("tmpfs"), MsFlags::empty(), nothing).expect("an empty folder"));
     }
 
     /// Packets with a wrong checksum that arrived here.
@@ -205,6 +214,11 @@ impl Machine {
             .map(|(_, value)| value.trim().parse::<u64>().unwrap_or(0))
             .sum()
     }
+}
+
+fn overlay(on: &str, folders: &[&str]) {
+    let lower = format!("lowerdir={}:{on}", folders.join(":"));
+    mount(Some("overlay"), on, Some("overlay"), MsFlags::MS_RDONLY, Some(lower.as_str())).expect("an overlay");
 }
 
 /// Two clients, a router, two nodes and a pod on each.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
@@ -11,7 +12,7 @@ use crate::common;
 use crate::data_plane::DataPlane;
 use crate::faults::FAULTS;
 use crate::ipvs;
-use crate::life::{LIVES, faults::FAULTS as LIFE_FAULTS};
+use crate::life::{LIVES, faults::FAULTS as LIFE_FAULTS, neighbours};
 use crate::matrix::{Cell, DATA_PLANES, Met};
 use crate::net::{FAMILIES, Family};
 use crate::probe::{PROBES, Probe};
@@ -105,6 +106,11 @@ fn not_asked(data_plane: DataPlane) -> &'static str {
     }
 }
 
+/// Where the page is.
+pub fn path() -> PathBuf {
+    common::root().join("docs/dataplane.md")
+}
+
 /// The page of a whole run.
 pub fn text(recorded: Option<&Recorded>) -> String {
     let board = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
@@ -165,8 +171,19 @@ pub fn text(recorded: Option<&Recorded>) -> String {
     line(&mut page, "\n| what happens | data plane | what is seen |\n|---|---|---|");
     for life in LIVES {
         for data_plane in life.data_planes {
-            let seen = &board.lines[&format!("{} on {}", life.title, data_plane.name())];
+            let seen = &board.lines[&life.on(*data_plane)];
             line(&mut page, &format!("| {} | {} | {seen} |", life.title, data_plane.name()));
+        }
+    }
+    let committed = std::fs::read_to_string(path()).unwrap_or_default();
+    for life in neighbours::LIVES {
+        for data_plane in life.data_planes {
+            let start = format!("| {} | {} | ", life.title, data_plane.name());
+            // Not everybody has these neighbours, in these releases: then the line stays what it is.
+            let line_there = committed.lines().find(|line| line.starts_with(&start));
+            let seen = board.lines.get(&life.on(*data_plane)).map(|seen| format!("{start}{seen} |"));
+            let seen = seen.or_else(|| line_there.map(str::to_owned));
+            line(&mut page, &seen.unwrap_or_else(|| format!("{start}not proven |")));
         }
     }
     line(&mut page, include_str!("page.refusals.md").trim_end());

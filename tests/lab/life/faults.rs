@@ -1,6 +1,6 @@
 //! Faults that the unit could have, put into rendered trees one by one: the trials of `LIVES` catch each.
 
-use super::{LIVES, Stage};
+use super::{LIVES, Life, Stage, neighbours};
 use crate::data_plane::DataPlane;
 use crate::node::{Tree, Variant};
 
@@ -14,6 +14,16 @@ pub struct Fault {
 }
 
 impl Fault {
+    /// The trial that must see it.
+    fn life(&self) -> &'static Life {
+        LIVES.iter().chain(neighbours::LIVES).find(|life| life.title == self.seen).expect("the trial")
+    }
+
+    /// Whether it takes a neighbour to see it.
+    pub fn needs_neighbours(&self) -> bool {
+        neighbours::LIVES.iter().any(|life| life.title == self.seen)
+    }
+
     /// Spoils the file, where the tree has it and the fault finds its place there.
     pub fn plant(&self, tree: &Tree) {
         if tree.node_file(self.file).is_some_and(|text| (self.change)(&text) != text) {
@@ -93,12 +103,17 @@ pub const FAULTS: &[Fault] = &[
         file: "portgen/portgen.nft",
         change: |text| text.replace(" iifname != \"bond7\"", ""),
     },
+    Fault {
+        name: "a reload does not wait for firewalld",
+        seen: "systemd reloads firewalld, nftables backend",
+        file: UNIT,
+        change: |text| without(text, &["ExecReload=", "firewall-cmd"]),
+    },
 ];
 
 /// Plants a fault; its trial must see it.
 pub fn catch(fault: &'static Fault) -> Result<String, String> {
-    let life = LIVES.iter().find(|life| life.title == fault.seen).expect("the trial");
-    match (life.show)(Stage { data_plane: DataPlane::Iptables(Variant::Nft), fault: Some(fault) }) {
+    match (fault.life().show)(Stage { data_plane: DataPlane::Iptables(Variant::Nft), fault: Some(fault) }) {
         Ok(result) => Err(format!("nothing in the lab sees this fault: {result}")),
         Err(seen) => Ok(seen.lines().next().unwrap_or_default().to_owned()),
     }

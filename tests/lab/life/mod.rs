@@ -3,9 +3,12 @@
 //! Every trial runs lines of the rendered unit and changes nothing of them; the string it gives is its line in the
 //! published table.
 
+mod docker;
 pub mod faults;
+mod firewalld;
 mod kube_proxy;
 mod masquerade;
+pub mod neighbours;
 mod node;
 mod reload;
 mod rules;
@@ -21,7 +24,7 @@ use crate::net::{FAMILIES, Family};
 use crate::node::{Tree, Variant};
 use crate::page;
 use crate::scene::{Scene, spec};
-use crate::traffic::{self, IMPATIENCE, Outcome, PATIENCE, Source, Transport};
+use crate::traffic::{self, Conversation, IMPATIENCE, Outcome, PATIENCE, Source, Transport};
 
 /// Something that happens on a node.
 pub struct Life {
@@ -70,6 +73,7 @@ const fn life(title: &'static str, show: fn(Stage) -> Result<String, String>) ->
 /// With limits, what a reload does depends on which program `iptables` is; the rest of it is nft's business.
 const PROGRAMS: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft), DataPlane::Iptables(Variant::Legacy)];
 const NFT: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft), DataPlane::Nftables];
+const ONE: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft)];
 
 pub const LIVES: &[Life] = &[
     life("started twice", |stage| unit::started_twice(stage, REWRITE)),
@@ -134,15 +138,28 @@ const SOURCES: &str = "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"
 const SOURCES_MORE: &str =
     "{strategy: nodePortRedirect, directNodePort: allow, allowFrom: [192.0.2.0/25, \"2001:db8::/46\"]}";
 
+impl Life {
+    /// What it is called on a data plane: in a run, and on the board of the page.
+    pub fn on(&self, data_plane: DataPlane) -> String {
+        format!("{} on {}", self.title, data_plane.name())
+    }
+}
+
+fn each(lives: &'static [Life]) -> impl Iterator<Item = (&'static Life, DataPlane)> {
+    lives.iter().flat_map(|life| life.data_planes.iter().map(move |&data_plane| (life, data_plane)))
+}
+
 /// A test for each of these on each of its data planes, and for each fault; what they saw goes to the board of the page.
 pub fn trials() -> Vec<Trial> {
-    let lives = LIVES.iter().flat_map(|life| life.data_planes.iter().map(move |&data_plane| (life, data_plane)));
-    let lives = lives.map(|(life, data_plane)| {
-        let title = format!("{} on {}", life.title, data_plane.name());
-        told(title, move || (life.show)(Stage { data_plane, fault: None }))
-    });
-    let faults = faults::FAULTS.iter().map(|fault| told(format!("caught: {}", fault.name), || faults::catch(fault)));
-    lives.chain(faults).collect()
+    let lives = each(LIVES)
+        .map(|(life, data_plane)| told(life.on(data_plane), move || (life.show)(Stage { data_plane, fault: None })));
+    lives.chain(caught(false)).collect()
+}
+
+/// The faults that a neighbour shows, or the others.
+fn caught(by_neighbours: bool) -> impl Iterator<Item = Trial> {
+    let faults = faults::FAULTS.iter().filter(move |fault| fault.needs_neighbours() == by_neighbours);
+    faults.map(|fault| told(format!("caught: {}", fault.name), || faults::catch(fault)))
 }
 
 fn told(title: String, what: impl FnOnce() -> Result<String, String> + Send + 'static) -> Trial {
@@ -150,6 +167,24 @@ fn told(title: String, what: impl FnOnce() -> Result<String, String> + Send + 's
         let seen = what()?;
         page::note(|board| drop(board.lines.insert(title, seen)));
         Ok(())
+    })
+}
+
+/// A connection to port 80 of node1 in each family.
+fn open(scene: &Scene) -> Result<Vec<Conversation>, String> {
+    let open = |family| Conversation::open(&scene.net.client, scene.at(0, family, 80), PATIENCE);
+    FAMILIES
+        .into_iter()
+        .map(open)
+        .collect::<Result<_, _>>()
+        .map_err(|outcome| format!("a connection to hold: {outcome}"))
+}
+
+/// All of them go on.
+fn still_open(open: &mut [Conversation], when: &str) -> Result<(), String> {
+    open.iter_mut().try_for_each(|open| match open.who() {
+        Ok(_) => Ok(()),
+        Err(outcome) => Err(format!("a connection that was open before {when}: {outcome}")),
     })
 }
 

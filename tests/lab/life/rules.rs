@@ -15,10 +15,19 @@ pub fn all(machine: &Machine) -> String {
 
 /// What portgen has there.
 pub fn own(machine: &Machine) -> String {
-    let limits = SAVES.map(|program| lines(&save(machine, program), "PORTGEN-"));
+    table(machine) + &limits(machine)
+}
+
+/// What of it is in iptables' tables.
+pub fn limits(machine: &Machine) -> String {
+    SAVES.map(|program| lines(&save(machine, program), "PORTGEN-")).concat()
+}
+
+/// The table of its own.
+pub fn table(machine: &Machine) -> String {
     let table = machine.try_command(&["nft", "-s", "list", "table", "inet", "portgen"], "");
     // Where there is none, that is an error, and nothing is printed.
-    String::from_utf8_lossy(&table.stdout).into_owned() + &limits.concat()
+    String::from_utf8_lossy(&table.stdout).into_owned()
 }
 
 /// What kube-proxy has there.

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{HOST_NETWORK, HOST_NETWORK_MORE, REWRITE_MORE, Stage, answers, must_meet, port_80, rules};
-use crate::net::{FAMILIES, NODES};
+use super::{
+    HOST_NETWORK, HOST_NETWORK_MORE, REWRITE_MORE, Stage, answers, must_meet, open, port_80, rules, still_open,
+};
+use crate::net::NODES;
 use crate::node::Tree;
 use crate::scene::Scene;
-use crate::traffic::{self, Conversation, Outcome, PATIENCE, Transport};
+use crate::traffic::{self, Outcome, Transport};
 
 pub fn started_twice(stage: Stage, exposure: &str) -> Result<String, String> {
     let (mut scene, tree) = stage.scene(exposure)?;
@@ -80,12 +82,9 @@ pub fn stopped_alone(stage: Stage) -> Result<String, String> {
 fn start_and_stop(scene: &mut Scene, tree: &Arc<Tree>) -> Result<(), String> {
     scene.install(tree);
     port_80(scene, &answers(scene), "after start")?;
-    let open = |family| Conversation::open(&scene.net.client, scene.at(0, family, 80), PATIENCE);
-    let open = FAMILIES.map(|family| open(family).expect("it has just answered"));
+    let mut held = open(scene)?;
     scene.unit(0, "ExecStop");
-    for mut open in open {
-        open.who().map_err(|outcome| format!("a connection that was open before stop: {outcome}"))?;
-    }
+    still_open(&mut held, "stop")?;
     // systemd runs these lines after a start that failed, too: they find nothing, and that is no error.
     scene.unit(0, "ExecStop");
     port_80(scene, &Outcome::Refused, "after stop")?;
