@@ -129,11 +129,12 @@ fn rate(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
 fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
         Probe::Loopback => SEES_NODE,
-        Probe::Http3 | Probe::NoChecksum | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp => None,
+        // It carries no UDP, and passes a reset on as a reset or as an end, as it comes.
+        Probe::Http3 | Probe::NoChecksum | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp | Probe::Rst => {
+            None
+        }
         // The proxy has accepted by then, and hangs up.
         Probe::NoEndpoint | Probe::Unserved => Some(Outcome::Reset),
-        // The proxy passes it on as an end or as a reset, as it comes.
-        Probe::Rst => None,
         _ => rewrite(probe, data_plane, family),
     }
 }
