@@ -18,7 +18,10 @@ const OLDEST: &str = "v0.9.8";
 const HEAD: [&str; 3] = ["table inet portgen", "delete table inet portgen", "table inet portgen {"];
 
 /// Every chain, with its first line. Priorities are numbers: which names stand at which hook differs between versions.
-const CHAINS: [(&str, &str); 6] = [
+const CHAINS: [(&str, &str); 9] = [
+    ("chain early_prerouting {", "type filter hook prerouting priority -310 ; policy accept ;"),
+    ("chain early_output {", "type filter hook output priority -310 ; policy accept ;"),
+    ("chain refuse {", "type filter hook input priority 200 ; policy accept ;"),
     ("chain prerouting {", "type filter hook prerouting priority -190 ; policy accept ;"),
     ("chain postrouting {", "type filter hook postrouting priority 310 ; policy accept ;"),
     ("chain output {", "type filter hook output priority -190 ; policy accept ;"),
@@ -31,7 +34,7 @@ const CHAINS: [(&str, &str); 6] = [
 const PART: &str = "chain PART {";
 
 /// What a rule may ask of a packet. Words in capitals are arguments, see [`is_a`].
-const MATCHES: [&str; 28] = [
+const MATCHES: [&str; 29] = [
     "iifname NAME",
     "iifname != NAME",
     "oifname != NAME",
@@ -53,18 +56,20 @@ const MATCHES: [&str; 28] = [
     "udp sport NUMBERS16",
     "icmp type destination-unreachable",
     "icmp code frag-needed",
+    "icmp code != frag-needed",
     "icmpv6 type packet-too-big",
     "icmpv6 type destination-unreachable",
     "BITS8 NUMBER8",
     "BITS16 NUMBERS16",
     "ct original proto-dst NUMBER16",
     "ct direction reply",
-    "ct state invalid",
+    "ct original zone NUMBER16",
 ];
 
 /// What a rule may do before it ends.
-const STATEMENTS: [&str; 6] = [
+const STATEMENTS: [&str; 7] = [
     "counter",
+    "ct original zone set NUMBER16",
     "tcp dport set NUMBER16",
     "tcp sport set NUMBER16",
     "udp dport set NUMBER16",
@@ -73,7 +78,8 @@ const STATEMENTS: [&str; 6] = [
 ];
 
 /// How a rule ends.
-const VERDICTS: [&str; 6] = ["accept", "drop", "return", "redirect to PORT", "jump PART", "goto PART"];
+const VERDICTS: [&str; 7] =
+    ["accept", "drop", "return", "redirect to PORT", "jump PART", "goto PART", "reject with tcp reset"];
 
 /// What may stand behind that.
 const COMMENT: &str = "comment TEXT";
@@ -342,9 +348,9 @@ const IN_A_CHAIN: [(&str, &str); 40] = [
     ("tcp dport @doors counter drop", "@doors"),
     ("tcp dport set tcp dport map { 80 : 30080, 443 : 30443 } accept", "tcp"),
     ("tcp dport vmap { 80 : drop }", "vmap"),
-    ("ct state vmap { invalid : drop }", "vmap"),
+    ("ct state vmap { invalid : drop }", "state"),
     ("ct count over 10 drop", "count"),
-    ("ct original zone set 1 accept", "zone"),
+    ("ct original zone set 1 drop accept", "accept"),
     ("meta l4proto { tcp, udp } th dport 80 drop", "l4proto"),
     ("meta mark set 1", "mark"),
     ("ip saddr . tcp dport vmap @doors", "."),
@@ -359,7 +365,7 @@ const IN_A_CHAIN: [(&str, &str); 40] = [
     ("tcp dport 80 meter flood { ip saddr limit rate over 10/second } drop", "meter"),
     ("tcp option maxseg size set 1400", "option"),
     ("tcp flags syn limit rate over 10/second drop", "flags"),
-    ("tcp dport 80 reject with tcp reset", "reject"),
+    ("tcp dport 80 reject with icmp port-unreachable", "icmp"),
     ("tcp dport 80 jump helper", "helper"),
     ("tcp dport 80 dnat ip to 10.0.0.1:80", "dnat"),
     ("tcp dport 80 redirect to :30080-30090", ":30080-30090"),

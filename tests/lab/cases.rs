@@ -66,12 +66,13 @@ fn rewrite(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
         | Probe::FromOwnPod
         | Probe::OwnAddress
         | Probe::Replaced
-        | Probe::ReplacedUdp => SEES_NODE,
+        | Probe::ReplacedUdp
+        | Probe::ServedAgain => SEES_NODE,
         Probe::PassingThrough | Probe::OtherService => SEES_POD,
         // IPv6 has no datagram without one.
         Probe::NoChecksum => (family == Family::V4).then_some(Outcome::Whole),
         Probe::Loopback | Probe::NoEndpoint | Probe::Unserved => Some(Outcome::Refused),
-        Probe::NodePort | Probe::NodePortUdp => Some(Outcome::Timeout),
+        Probe::NodePort | Probe::OwnNodePort => Some(Outcome::Timeout),
         Probe::SmallPathDownload | Probe::SmallPathUpload | Probe::Fragments | Probe::Fin => Some(Outcome::Whole),
         Probe::Rst => Some(Outcome::Reset),
         _ => None,
@@ -81,7 +82,7 @@ fn rewrite(probe: Probe, _: DataPlane, family: Family) -> Option<Outcome> {
 /// The same with `externalTrafficPolicy: Local`.
 fn rewrite_local(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
-        Probe::Http | Probe::Https | Probe::Http3 => SEES_CLIENT,
+        Probe::Http | Probe::Https | Probe::Http3 | Probe::ServedAgain => SEES_CLIENT,
         Probe::FromPod => SEES_POD,
         Probe::OtherNode => Some(Outcome::Timeout),
         // They go by way of the other node, which is silent.
@@ -93,7 +94,8 @@ fn rewrite_local(probe: Probe, data_plane: DataPlane, family: Family) -> Option<
 /// The same with the node port open.
 fn rewrite_open(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
-        Probe::NodePort | Probe::NodePortUdp => SEES_NODE,
+        Probe::NodePort | Probe::OwnNodePort => SEES_NODE,
+        Probe::NodePortNoEndpoint => Some(Outcome::Refused),
         Probe::SameSourcePort => Some(Outcome::Whole),
         _ => rewrite(probe, data_plane, family),
     }
@@ -128,11 +130,10 @@ fn rate(probe: Probe, _: DataPlane, _: Family) -> Option<Outcome> {
 /// A proxy in user space.
 fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
-        Probe::Loopback => SEES_NODE,
+        // It connects there itself, from this very node.
+        Probe::Loopback | Probe::OwnNodePort => SEES_NODE,
         // It carries no UDP, and passes a reset on as a reset or as an end, as it comes.
-        Probe::Http3 | Probe::NoChecksum | Probe::NodePortUdp | Probe::Fragments | Probe::ReplacedUdp | Probe::Rst => {
-            None
-        }
+        Probe::Http3 | Probe::NoChecksum | Probe::Fragments | Probe::ReplacedUdp | Probe::Rst => None,
         // The proxy has accepted by then, and hangs up.
         Probe::NoEndpoint | Probe::Unserved => Some(Outcome::Reset),
         _ => rewrite(probe, data_plane, family),
@@ -185,10 +186,10 @@ fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<
     match probe {
         // Nobody is at the node's own address, and another node has no other way than the address.
         // Without a Service the address is nobody's either.
-        Probe::OtherNode
+        Probe::OwnNodePort
+        | Probe::OtherNode
         | Probe::Loopback
         | Probe::NodePort
-        | Probe::NodePortUdp
         | Probe::SmallPathUpload
         | Probe::Unserved => None,
         _ => rewrite(probe, data_plane, family),
@@ -206,7 +207,7 @@ fn load_balancer_local(probe: Probe, data_plane: DataPlane, family: Family) -> O
     }
     match load_balancer(probe, data_plane, family)? {
         _ if matches!(probe, Probe::Replaced | Probe::ReplacedUdp) => None,
-        _ if matches!(probe, Probe::Http | Probe::Https | Probe::Http3) => SEES_CLIENT,
+        _ if matches!(probe, Probe::Http | Probe::Https | Probe::Http3 | Probe::ServedAgain) => SEES_CLIENT,
         _ if probe == Probe::FromPod => SEES_POD,
         outcome => Some(outcome),
     }

@@ -91,7 +91,75 @@ pub const FAULTS: &[Fault] = &[
         name: "a refusal comes from the node port",
         case: REWRITE,
         file: NFT,
-        change: |text| without(text, &["ct state invalid"]),
+        change: |text| without(text, &["reject with tcp reset"]),
+    },
+    Fault {
+        name: "a reset keeps the node port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| in_chain(text, "postrouting", |chain| without(chain, &["tcp sport"])),
+    },
+    Fault {
+        name: "UDP is tracked under the public port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| text.replace("hook prerouting priority -310", "hook prerouting priority -190"),
+    },
+    Fault {
+        name: "UDP's answers keep the node port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| in_chain(text, "postrouting", |chain| without(chain, &["udp sport"])),
+    },
+    Fault {
+        name: "UDP's answers to the node itself keep the node port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| in_chain(text, "input", |chain| without(chain, &["udp sport"])),
+    },
+    Fault {
+        name: "nobody refuses UDP under the public port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| without(text, &["icmp", "@th,136,8 17"]),
+    },
+    Fault {
+        name: "443 is refused under the node port",
+        case: REWRITE,
+        file: NFT,
+        change: |text| without(text, &["icmp", "@th,240,16 30443"]),
+    },
+    Fault {
+        name: "the node port of 443 stays open to the node itself",
+        case: REWRITE,
+        file: NFT,
+        change: |text| in_chain(text, "output", |chain| without(chain, &["dport 30443 counter drop"])),
+    },
+    Fault {
+        name: "the allow-list forgets UDP",
+        case: "nodePortRedirect, allowFrom",
+        file: NFT,
+        change: |text| without(text, &["saddr !=", "udp dport"]),
+    },
+    Fault {
+        name: "the allow-list forgets 443",
+        case: "nodePortRedirect, allowFrom",
+        file: NFT,
+        change: |text| without(text, &["saddr !=", "tcp dport 443"]),
+    },
+    Fault {
+        name: "both UDP ports share one conntrack zone",
+        case: "nodePortRedirect, node port open",
+        file: NFT,
+        change: |text| text.replace("ct original zone set 8180 ", "").replace("ct original zone 8180 ", ""),
+    },
+    Fault {
+        name: "what the open node port refuses is told under the public one",
+        case: "nodePortRedirect, node port open",
+        file: NFT,
+        change: |text| {
+            text.replace("ct original proto-dst 80 @th", "@th").replace("ct original proto-dst 443 @th", "@th")
+        },
     },
     Fault {
         name: "the node itself is forgotten",

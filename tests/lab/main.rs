@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Without neighbours the page keeps what it says of them.
     let whole = able && conclusion.num_filtered_out == 0;
-    if page::printed_recording() || arguments.list || conclusion.has_failed() || !whole {
+    if page::print_recording() || arguments.list || conclusion.has_failed() || !whole {
         return conclusion.exit_code();
     }
     let page = page::text(page::recorded().as_ref());
@@ -81,6 +81,8 @@ fn trials() -> Vec<Trial> {
                 let cell = matrix::run(&case, DataPlane::Ipvs, Kind::Real)?;
                 let at = (case.title.to_owned(), DataPlane::Ipvs.name().to_owned());
                 page::note(|board| drop(board.cells.insert(at, page::Proof::of(&cell))));
+                // As it comes: a run that is stopped has recorded what it did.
+                page::print_recording();
                 Ok(())
             }));
         }

@@ -232,14 +232,14 @@ pub fn recording() -> Option<(String, String)> {
     Some((date.to_owned(), with.to_owned()))
 }
 
-/// Prints what was recorded, between two lines that a script finds; tells whether this run records.
-pub fn printed_recording() -> bool {
+/// Prints what is recorded so far, between two lines that a script finds; tells whether this run records.
+pub fn print_recording() -> bool {
     let Some((date, with)) = recording() else { return false };
     let mut board = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
-    let board = std::mem::take(board.get_or_insert_default());
-    let (cells, refusals) = (board.cells, board.lines);
-    let cases = cells.into_iter().filter(|((_, data_plane), _)| data_plane == DataPlane::Ipvs.name());
-    let recorded = Recorded { date, with, cases: cases.map(|((title, _), proof)| (title, proof)).collect(), refusals };
+    let board = board.get_or_insert_default();
+    let of_ipvs = board.cells.iter().filter(|((_, data_plane), _)| data_plane == DataPlane::Ipvs.name());
+    let cases = of_ipvs.map(|((title, _), proof)| (title.clone(), proof.clone())).collect();
+    let recorded = Recorded { date, with, cases, refusals: board.lines.clone() };
     let text = serde_json::to_string_pretty(&recorded).expect("it is JSON");
     println!("--- recorded\n{text}\n--- end");
     true

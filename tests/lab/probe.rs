@@ -25,7 +25,7 @@ pub enum Probe {
     PassingThrough,
     OtherService,
     NodePort,
-    NodePortUdp,
+    OwnNodePort,
     NodePortSecondClient,
     ListenerSecondClient,
     SameSourcePort,
@@ -39,11 +39,13 @@ pub enum Probe {
     Replaced,
     ReplacedUdp,
     NoEndpoint,
+    NodePortNoEndpoint,
     Unserved,
+    ServedAgain,
 }
 
 /// In the order they run: the last ones change the endpoints.
-pub const PROBES: [Probe; 29] = [
+pub const PROBES: [Probe; 31] = [
     Probe::Http,
     Probe::Https,
     Probe::Http3,
@@ -58,7 +60,7 @@ pub const PROBES: [Probe; 29] = [
     Probe::PassingThrough,
     Probe::OtherService,
     Probe::NodePort,
-    Probe::NodePortUdp,
+    Probe::OwnNodePort,
     Probe::NodePortSecondClient,
     Probe::ListenerSecondClient,
     Probe::SameSourcePort,
@@ -72,7 +74,9 @@ pub const PROBES: [Probe; 29] = [
     Probe::Replaced,
     Probe::ReplacedUdp,
     Probe::NoEndpoint,
+    Probe::NodePortNoEndpoint,
     Probe::Unserved,
+    Probe::ServedAgain,
 ];
 
 impl Probe {
@@ -92,8 +96,8 @@ impl Probe {
             Self::Loopback => "the node to 127.0.0.1 or ::1",
             Self::PassingThrough => "a pod to port 80 of another machine",
             Self::OtherService => "a pod to port 80 of another Service",
-            Self::NodePort => "client to the TCP node port",
-            Self::NodePortUdp => "client to the UDP node port",
+            Self::NodePort => "client to the node port",
+            Self::OwnNodePort => "the node to its own node port",
             Self::NodePortSecondClient => "a client outside `allowFrom` to the node port",
             Self::ListenerSecondClient => "a client outside `allowFrom` to the listener's own port",
             Self::SameSourcePort => "both ports from one source port",
@@ -105,39 +109,48 @@ impl Probe {
             Self::ConnectionsAtOnce => "connections open at once, 5 allowed, 12 tried",
             Self::NewConnections => "connections in one burst of 10, 30 tried",
             Self::Replaced => "an open connection while its endpoint is replaced",
-            Self::ReplacedUdp => "the next datagram after that",
+            Self::ReplacedUdp => "the next datagram of a socket while the endpoint is replaced",
             Self::NoEndpoint => "no endpoint at all",
+            Self::NodePortNoEndpoint => "no endpoint at all, to the node port",
             Self::Unserved => "no Service at all",
+            Self::ServedAgain => "the Service again, from the ports that were refused",
         }
     }
 
     /// Runs it.
     pub fn run(self, scene: &mut Scene, family: Family, patience: Duration) -> Outcome {
         let probe = |from: &Machine, transport, to| traffic::probe(from, transport, to, patience);
+        // Every port there is must meet the same.
+        let every = |from: &Machine, to: &dyn Fn(u16) -> SocketAddr| {
+            let met: Vec<Outcome> =
+                scene.ports().iter().map(|&(transport, port)| probe(from, transport, to(port))).collect();
+            Outcome::of_all(&met)
+        };
         let at = |port| scene.at(0, family, port);
         let listener = |from: &Machine, transport, public| {
             let target = if scene.direct { public } else { public + 9_000 };
             traffic::probe_for(from, transport, at(public), target, patience)
         };
         let node_port = |port| SocketAddr::new(family.of(NODES[0]), port);
+        let raw = |port: u16| node_port(port + 30_000);
         let net = &scene.net;
         match self {
             Self::Http => listener(&net.client, Transport::Tcp, 80),
             Self::Https => listener(&net.client, Transport::Tcp, 443),
             Self::Http3 => listener(&net.client, Transport::Udp, 443),
             Self::NoChecksum => traffic::without_checksum(&net.client, at(443), patience),
-            Self::OtherNode => probe(&net.client, Transport::Tcp, scene.at(1, family, 80)),
-            Self::SecondClient => probe(&net.client2, Transport::Tcp, at(80)),
-            Self::FromNode => probe(&net.nodes[1], Transport::Tcp, at(80)),
-            Self::FromPod => probe(&net.pods[1], Transport::Tcp, at(80)),
-            Self::FromOwnPod => probe(&net.pods[0], Transport::Tcp, at(80)),
-            Self::OwnAddress => listener(&net.nodes[0], Transport::Tcp, 80),
+            Self::OtherNode => every(&net.client, &|port| scene.at(1, family, port)),
+            Self::SecondClient => every(&net.client2, &at),
+            Self::FromNode => every(&net.nodes[1], &at),
+            Self::FromPod => every(&net.pods[1], &at),
+            Self::FromOwnPod => every(&net.pods[0], &at),
+            Self::OwnAddress => every(&net.nodes[0], &at),
             Self::Loopback => {
                 let loopback: IpAddr = match family {
                     Family::V4 => Ipv4Addr::LOCALHOST.into(),
                     Family::V6 => Ipv6Addr::LOCALHOST.into(),
                 };
-                probe(&net.nodes[0], Transport::Tcp, SocketAddr::new(loopback, 80))
+                every(&net.nodes[0], &|port| SocketAddr::new(loopback, port))
             }
             Self::PassingThrough => {
                 let to = SocketAddr::new(family.of(CLIENT2), 80);
@@ -146,10 +159,10 @@ impl Probe {
             Self::OtherService => {
                 traffic::probe_for(&net.pods[0], Transport::Tcp, scene.other_service(family), 7_000, patience)
             }
-            Self::NodePort => probe(&net.client, Transport::Tcp, node_port(30080)),
-            Self::NodePortUdp => probe(&net.client, Transport::Udp, node_port(30443)),
-            Self::NodePortSecondClient => probe(&net.client2, Transport::Tcp, node_port(30080)),
-            Self::ListenerSecondClient => probe(&net.client2, Transport::Tcp, node_port(9080)),
+            Self::NodePort => every(&net.client, &raw),
+            Self::OwnNodePort => every(&net.nodes[0], &raw),
+            Self::NodePortSecondClient => every(&net.client2, &raw),
+            Self::ListenerSecondClient => every(&net.client2, &|port| node_port(port + 9_000)),
             Self::SameSourcePort => {
                 let talk = |to| Conversation::open_from(&net.client, 45_678, to, patience);
                 match (talk(at(80)), talk(node_port(30080))) {
@@ -187,21 +200,34 @@ impl Probe {
                     _ => Outcome::Stalled,
                 }
             }
-            Self::ReplacedUdp => match traffic::who(&scene.net.client, Transport::Udp, at(443), patience) {
-                Ok(answer) if answer.name == "pod2" => Outcome::Answer(answer.source),
-                Ok(_) => Outcome::Stalled,
-                Err(outcome) => outcome,
-            },
-            Self::Unserved => {
-                let edge = scene.services.remove(0);
-                scene.sync();
-                let met = traffic::probe(&scene.net.client, Transport::Tcp, scene.at(0, family, 80), patience);
-                scene.services.insert(0, edge);
-                met
+            Self::ReplacedUdp => {
+                let to = at(443);
+                let flow = traffic::Flow::open(&scene.net.client, to);
+                let before = flow.and_then(|flow| flow.who(patience).map(|first| (flow, first)));
+                let turned: &[usize] = if scene.services[0].endpoints == [1] { &[0] } else { &[1] };
+                scene.set_endpoints(turned);
+                match before.and_then(|(flow, first)| Ok((first, flow.who(patience)?))) {
+                    Ok((first, next)) if first.name != next.name => Outcome::Answer(next.source),
+                    Ok(_) => Outcome::Stalled,
+                    Err(outcome) => outcome,
+                }
+            }
+            Self::NodePortNoEndpoint => {
+                scene.set_endpoints(&[]);
+                let met = scene.ports().into_iter().map(|(transport, port)| {
+                    let to = SocketAddr::new(family.of(NODES[0]), port + 30_000);
+                    traffic::probe(&scene.net.client, transport, to, patience)
+                });
+                Outcome::of_all(&met.collect::<Vec<_>>())
+            }
+            Self::Unserved => scene.without_service(|scene| scene.from_kept_ports(family, patience)),
+            Self::ServedAgain => {
+                scene.set_endpoints(&[0]);
+                scene.from_kept_ports(family, patience)
             }
             Self::NoEndpoint => {
                 scene.set_endpoints(&[]);
-                traffic::probe(&scene.net.client, Transport::Tcp, scene.at(0, family, 80), patience)
+                scene.from_kept_ports(family, patience)
             }
         }
     }

@@ -16,7 +16,7 @@ use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
 use crate::net::{Addresses, CLUSTER_IP, Family, LOAD_BALANCER, NODES, Topology, v6};
 use crate::node::{Installed, Tree};
 use crate::real::KubeProxy;
-use crate::traffic::{Gateway, PATIENCE, Transport};
+use crate::traffic::{self, Gateway, Outcome, PATIENCE, Transport};
 
 /// A spec of the lab's two nodes.
 pub fn spec(data_plane: DataPlane, exposure: &str, udp: bool) -> String {
@@ -106,6 +106,7 @@ pub struct Scene {
     /// Where clients find the gateway on each node.
     edge: [Addresses; 2],
     listens: Vec<(Transport, u16)>,
+    ports: Vec<(Transport, u16)>,
     /// Whether the gateway's processes bind the public ports themselves.
     pub direct: bool,
     installed: Vec<Installed>,
@@ -203,6 +204,7 @@ impl Scene {
             _gateways: gateways,
             edge: if load_balancer { [LOAD_BALANCER; 2] } else { NODES },
             listens,
+            ports: ports.iter().map(|port| (port.transport, port.port)).collect(),
             direct,
             installed: Vec::new(),
             kube_proxies,
@@ -264,6 +266,29 @@ impl Scene {
     /// Where clients find a port of the gateway on a node.
     pub fn at(&self, node: usize, family: Family, port: u16) -> SocketAddr {
         SocketAddr::new(family.of(self.edge[node]), port)
+    }
+
+    /// What clients connect to.
+    pub fn ports(&self) -> Vec<(Transport, u16)> {
+        self.ports.clone()
+    }
+
+    /// What the client meets at every port of node1, from source ports that stay the same.
+    pub fn from_kept_ports(&self, family: Family, patience: Duration) -> Outcome {
+        let met = self.ports.iter().zip(45_700..).map(|(&(transport, port), source)| {
+            traffic::from_port(&self.net.client, transport, source, self.at(0, family, port), patience)
+        });
+        Outcome::of_all(&met.collect::<Vec<_>>())
+    }
+
+    /// Lets something happen while the gateway's Service is gone.
+    pub fn without_service<T>(&mut self, what: impl FnOnce(&mut Self) -> T) -> T {
+        let edge = self.services.remove(0);
+        self.sync();
+        let result = what(self);
+        self.services.insert(0, edge);
+        self.sync();
+        result
     }
 
     /// Where pods find somebody else's Service.

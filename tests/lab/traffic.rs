@@ -43,6 +43,8 @@ pub enum Outcome {
     Stalled,
     /// So many.
     Count(usize),
+    /// Not the same at every port.
+    Differs(String),
 }
 
 /// What a gateway says of itself.
@@ -96,6 +98,17 @@ impl fmt::Display for Outcome {
             Self::Whole => f.write_str("whole"),
             Self::Stalled => f.write_str("stalls"),
             Self::Count(count) => write!(f, "{count}"),
+            Self::Differs(each) => write!(f, "not the same at every port: {each}"),
+        }
+    }
+}
+
+impl Outcome {
+    /// What several met, where it is the same.
+    pub fn of_all(met: &[Self]) -> Self {
+        match met {
+            [first, others @ ..] if others.iter().all(|other| other == first) => first.clone(),
+            _ => Self::Differs(met.iter().map(Self::to_string).collect::<Vec<_>>().join(", ")),
         }
     }
 }
@@ -124,13 +137,23 @@ impl Gateway {
                     thread::spawn(move || accept(&Socket::from(listener), name, &stop));
                 }
                 Transport::Udp => {
-                    let socket = machine.run(|| UdpSocket::bind(address)).expect("a free port");
-                    thread::spawn(move || echo(&socket, name, &stop));
+                    for socket in machine.run(|| udp_sockets(port)) {
+                        let stop = Arc::clone(&stop);
+                        thread::spawn(move || echo(&socket, name, &stop));
+                    }
                 }
             }
         }
         Self { stop }
     }
+}
+
+/// A socket at each address of this machine: one at all of them would answer from another address than it was asked at.
+fn udp_sockets(port: u16) -> Vec<UdpSocket> {
+    let known = net::NODES.iter().chain(&net::POD_GATEWAYS).chain(&net::PODS).chain([&net::CLIENT2]);
+    let loopback = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
+    let addresses = known.chain([&loopback]).flat_map(|&(v4, v6)| [IpAddr::V4(v4), IpAddr::V6(v6)]);
+    addresses.filter_map(|address| UdpSocket::bind((address, port)).ok()).collect()
 }
 
 /// How long a listener may sleep before it looks whether it is still wanted.
@@ -301,6 +324,8 @@ fn failure(error: &io::Error) -> Outcome {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Outcome::Refused,
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Outcome::Reset,
+        // What a machine's own firewall drops, its own socket is told.
+        _ if error.raw_os_error() == Some(nix::libc::EPERM) => Outcome::Timeout,
         io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => Outcome::Timeout,
         // Errors that a firewall may send in place of a refusal.
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::PermissionDenied => {
@@ -389,15 +414,45 @@ pub fn who(from: &Machine, transport: Transport, to: SocketAddr, patience: Durat
     }
 }
 
-/// Sends a datagram of some length, cut into fragments where it must be, and gets one as long back.
-pub fn datagram(from: &Machine, to: SocketAddr, length: usize, patience: Duration) -> Result<Answer, Outcome> {
-    from.run(|| {
-        let any: SocketAddr = if to.is_ipv4() { ([0; 4], 0).into() } else { ([0_u16; 8], 0).into() };
+/// A UDP socket that goes on.
+pub struct Flow(UdpSocket);
+
+impl Flow {
+    /// Opens one from a machine.
+    pub fn open(from: &Machine, to: SocketAddr) -> Result<Self, Outcome> {
+        from.run(|| Self::bound(0, to))
+    }
+
+    fn bound(source: u16, to: SocketAddr) -> Result<Self, Outcome> {
+        let any: SocketAddr = if to.is_ipv4() { ([0; 4], source).into() } else { ([0_u16; 8], source).into() };
         let socket = UdpSocket::bind(any).expect("a port");
         // A node's own routes may already say that there is no way.
         socket.connect(to).map_err(|error| failure(&error))?;
-        ask(&socket, length, patience)
-    })
+        Ok(Self(socket))
+    }
+
+    /// Asks who is there.
+    pub fn who(&self, patience: Duration) -> Result<Answer, Outcome> {
+        ask(&self.0, 4, patience)
+    }
+}
+
+/// Asks whoever is at an address whom it sees, from a port of the client's choice.
+pub fn from_port(from: &Machine, transport: Transport, source: u16, to: SocketAddr, patience: Duration) -> Outcome {
+    let answer = match transport {
+        Transport::Tcp => Conversation::open_from(from, source, to, patience).and_then(|mut open| {
+            let answer = open.who();
+            open.abort();
+            answer
+        }),
+        Transport::Udp => from.run(|| Flow::bound(source, to)?.who(patience)),
+    };
+    answer.map_or_else(|outcome| outcome, |answer| Outcome::Answer(answer.source))
+}
+
+/// Sends a datagram of some length, cut into fragments where it must be, and gets one as long back.
+pub fn datagram(from: &Machine, to: SocketAddr, length: usize, patience: Duration) -> Result<Answer, Outcome> {
+    from.run(|| ask(&Flow::bound(0, to)?.0, length, patience))
 }
 
 /// Listens on `tcp:80`, `udp:443` and the like until it is killed: a gateway in a process of its own.
@@ -412,8 +467,10 @@ pub fn serve_forever(arguments: &[String]) -> std::process::ExitCode {
             let Ok(listener) = TcpListener::bind(address) else { return std::process::ExitCode::FAILURE };
             thread::spawn(move || accept(&Socket::from(listener), name, &stop));
         } else {
-            let Ok(socket) = UdpSocket::bind(address) else { return std::process::ExitCode::FAILURE };
-            thread::spawn(move || echo(&socket, name, &stop));
+            for socket in udp_sockets(address.port()) {
+                let stop = Arc::clone(&stop);
+                thread::spawn(move || echo(&socket, name, &stop));
+            }
         }
     }
     loop {

@@ -52,7 +52,10 @@ impl Field {
     /// The field and the port of a rule that asks for one port and leaves nothing to the rules behind it; such rules
     /// may change places with those of other ports.
     fn of(rule: &Rule) -> Option<(Self, Port)> {
-        if !matches!(rule.statements.last()?, Statement::Accept | Statement::Drop | Statement::Redirect(_)) {
+        if !matches!(
+            rule.statements.last()?,
+            Statement::Accept | Statement::Drop | Statement::Reset | Statement::Redirect(_)
+        ) {
             return None;
         }
         let mut quoted = Vec::new();

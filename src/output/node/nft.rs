@@ -13,8 +13,17 @@ use crate::plan::Protocol;
 pub const TABLE: &str = "inet portgen";
 
 /// Every base chain portgen writes: the stateless ones by their hook, the NAT ones by what they do.
-const CHAIN_NAMES: [&str; 6] =
-    ["prerouting", "postrouting", "output", "input", "redirect_prerouting", "redirect_output"];
+const CHAIN_NAMES: [&str; 9] = [
+    "early_prerouting",
+    "prerouting",
+    "postrouting",
+    "early_output",
+    "output",
+    "refuse",
+    "input",
+    "redirect_prerouting",
+    "redirect_output",
+];
 
 /// The table with its chains.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,8 +143,8 @@ pub enum Match {
     OriginalPort(Port),
     /// It is an answer: its connection was opened from the other side.
     Answer,
-    /// It belongs to no connection.
-    Invalid,
+    /// The conntrack zone of its connection's original direction.
+    OriginalZone(u16),
 }
 
 /// ICMP errors, which quote the packet they speak of.
@@ -143,11 +152,11 @@ pub enum Match {
 pub enum IcmpError {
     /// ICMP, destination unreachable, fragmentation needed.
     V4FragmentationNeeded,
-    /// ICMP, destination unreachable, any code.
+    /// ICMP, destination unreachable, any code but fragmentation needed: a refusal.
     V4Unreachable,
     /// ICMPv6, packet too big.
     V6PacketTooBig,
-    /// ICMPv6, destination unreachable, any code.
+    /// ICMPv6, destination unreachable, any code: a refusal.
     V6Unreachable,
 }
 
@@ -167,6 +176,8 @@ pub struct Bits {
 pub enum Statement {
     /// It is counted.
     Count,
+    /// Its conntrack zone, for the original direction, is set.
+    SetOriginalZone(u16),
     /// Its destination port is set.
     SetDestinationPort(Protocol, Port),
     /// Its source port is set.
@@ -185,6 +196,8 @@ pub enum Statement {
     Accept,
     /// It is gone.
     Drop,
+    /// Its sender is told that nobody listens, and its connection is over.
+    Reset,
 }
 
 impl Rule {
@@ -260,20 +273,19 @@ impl Chain {
         let rewrites = |rule: &Rule| {
             rule.statements.iter().any(|one| matches!(one, Statement::SetDestinationPort(..) | Statement::Jump(_)))
         };
-        let answers = |rule: &Rule| matches!(rule.matches[..], [Match::SourcePort(..), Match::OriginalPort(_), ..]);
         match self.name {
+            "early_prerouting" => {
+                "UDP comes in, before connection tracking: kube-proxy looks for its connections under the node port."
+            }
             "prerouting" if self.rules.iter().any(rewrites) => {
                 "Comes in: shut ports, allow-lists, public port to node port. Connection tracking has noted the public one."
             }
             "prerouting" => "Comes in: shut ports and allow-lists.",
-            "postrouting" if self.rules.iter().any(answers) => {
-                "Goes out: the public port again, in IPVS' answers and in what this node refuses."
-            }
-            "postrouting" => {
-                "Goes out: the public port again, in what this node refuses because nothing serves the node port."
-            }
+            "postrouting" => "Goes out: the public port again, where connection tracking does not put it back.",
+            "early_output" => "UDP of this node to its own addresses: public port to node port.",
             "output" => "This node to its own addresses: public port to node port.",
-            "input" => "IPVS' answers to this node itself: node port back to public port.",
+            "refuse" => "Nothing serves the node port: refused, under the public port.",
+            "input" => "Answers to this node itself: node port back to public port.",
             "redirect_prerouting" => "Comes in: to the process that listens on this node.",
             _ => "This node to itself: to the process that listens here.",
         }
@@ -329,7 +341,7 @@ impl fmt::Display for Match {
             Self::Bits(bits) => write!(f, "@th,{},{} {}", bits.offset, bits.length, bits.value),
             Self::OriginalPort(port) => write!(f, "ct original proto-dst {port}"),
             Self::Answer => f.write_str("ct direction reply"),
-            Self::Invalid => f.write_str("ct state invalid"),
+            Self::OriginalZone(zone) => write!(f, "ct original zone {zone}"),
         }
     }
 }
@@ -338,6 +350,7 @@ impl fmt::Display for Statement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count => f.write_str("counter"),
+            Self::SetOriginalZone(zone) => write!(f, "ct original zone set {zone}"),
             Self::SetDestinationPort(protocol, port) => write!(f, "{} dport set {port}", word(*protocol)),
             Self::SetSourcePort(protocol, port) => write!(f, "{} sport set {port}", word(*protocol)),
             Self::SetBits(bits) => write!(f, "@th,{},{} set {}", bits.offset, bits.length, bits.value),
@@ -347,6 +360,7 @@ impl fmt::Display for Statement {
             Self::Return => f.write_str("return"),
             Self::Accept => f.write_str("accept"),
             Self::Drop => f.write_str("drop"),
+            Self::Reset => f.write_str("reject with tcp reset"),
         }
     }
 }
@@ -355,7 +369,7 @@ impl IcmpError {
     const fn words(self) -> &'static str {
         match self {
             Self::V4FragmentationNeeded => "icmp type destination-unreachable icmp code frag-needed",
-            Self::V4Unreachable => "icmp type destination-unreachable",
+            Self::V4Unreachable => "icmp type destination-unreachable icmp code != frag-needed",
             Self::V6PacketTooBig => "icmpv6 type packet-too-big",
             Self::V6Unreachable => "icmpv6 type destination-unreachable",
         }
@@ -574,8 +588,8 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
     if rest.words("ct direction reply").is_some() {
         return Some(Match::Answer);
     }
-    if rest.words("ct state invalid").is_some() {
-        return Some(Match::Invalid);
+    if rest.words("ct original zone").is_some() {
+        return Some(Match::OriginalZone(rest.value()?));
     }
     if rest.words("ct original proto-dst").is_some() {
         return Some(Match::OriginalPort(rest.port()?));
@@ -618,7 +632,8 @@ fn read_match(rest: &mut Rest<'_>) -> Option<Match> {
 }
 
 fn read_statement(rest: &mut Rest<'_>) -> Option<Statement> {
-    const FIXED: [(&str, Statement); 4] = [
+    const FIXED: [(&str, Statement); 5] = [
+        ("reject with tcp reset", Statement::Reset),
         ("counter", Statement::Count),
         ("return", Statement::Return),
         ("accept", Statement::Accept),
@@ -628,6 +643,9 @@ fn read_statement(rest: &mut Rest<'_>) -> Option<Statement> {
         if rest.words(word).is_some() {
             return Some(known);
         }
+    }
+    if rest.words("ct original zone set").is_some() {
+        return Some(Statement::SetOriginalZone(rest.value()?));
     }
     if rest.words("jump").is_some() {
         return Some(Statement::Jump(rest.value()?));

@@ -11,13 +11,20 @@ use crate::grammar::{Cidr, Family, InterfaceName, Port};
 use crate::plan::Protocol;
 use crate::plan::node::{Door, NodePlan, Way};
 
+/// Before conntrack's -200 and everything iptables hangs in `raw` (-300).
+const BEFORE_TRACKING: i16 = -310;
 /// After connection tracking (-200), which keeps the port the client knows; before iptables' mangle (-150), which counts,
 /// and before the NAT of kube-proxy (-100), which serves the node port.
 const AFTER_TRACKING: i16 = -190;
+/// After every NAT (100) and IPVS (98, 99), before conntrack confirms a connection: one that is refused here leaves nothing.
+const BEFORE_CONFIRMATION: i16 = 200;
 /// After kube-proxy's masquerading (100) and conntrack's confirmation.
 const AFTER_EVERYTHING: i16 = 310;
 /// Before kube-proxy's and portmap's NAT (-100), after conntrack.
 const BEFORE_NAT: i16 = -105;
+/// The conntrack zone of UDP that was rewritten to a node port which stays open: any number that others leave alone.
+const ZONE: u16 = 8180;
+
 /// A door whose port is rewritten to a node port.
 #[derive(Clone, Copy)]
 struct Rewrite<'a> {
@@ -42,12 +49,24 @@ pub fn chains(node: &NodePlan) -> Vec<Chain> {
             _ => None,
         })
         .collect();
-    let mut chains = vec![prerouting(node, &rewrites)];
-    if !rewrites.is_empty() {
-        chains.extend([postrouting(node, &rewrites), output(node, &rewrites)]);
-        if node.ipvs {
-            chains.push(input(&rewrites));
-        }
+    let (tcp, udp): (Vec<Rewrite<'_>>, Vec<Rewrite<'_>>) =
+        rewrites.into_iter().partition(|rewrite| rewrite.door.protocol == Protocol::TCP);
+    let mut chains = vec![prerouting(node, &tcp)];
+    if !udp.is_empty() {
+        chains.insert(0, early_prerouting(node, &udp));
+    }
+    if !tcp.is_empty() || !udp.is_empty() {
+        chains.push(postrouting(node, &tcp, &udp));
+    }
+    if !udp.is_empty() {
+        chains.push(early_output(node, &udp));
+    }
+    if !tcp.is_empty() {
+        chains.extend([output(node, &tcp), refuse(&tcp)]);
+    }
+    let answered_by_rules: Vec<Rewrite<'_>> = tcp.iter().filter(|_| node.ipvs).chain(&udp).copied().collect();
+    if !answered_by_rules.is_empty() {
+        chains.push(input(&answered_by_rules));
     }
     let redirects: Vec<(&Door, Port)> = node
         .doors
@@ -78,19 +97,63 @@ fn absent_family(node: &NodePlan) -> Option<Family> {
     [Family::IPv4, Family::IPv6].into_iter().find(|family| !node.families.contains(family))
 }
 
-fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
-    let mut rules = vec![
+/// What every chain that looks at incoming packets starts with.
+fn for_this_node() -> Vec<Rule> {
+    vec![
         Rule::new([Match::InterfaceIs(loopback())], [Statement::Return]),
         Rule::new([Match::DestinationNotLocal], [Statement::Return]),
-        answers_pass(),
-    ];
+    ]
+}
+
+/// UDP keeps the node port from the very first: kube-proxy clears stale UDP connections by the port they were opened to,
+/// and a client that sent before the rules were there goes on with the socket it has.
+fn early_prerouting(node: &NodePlan, udp: &[Rewrite<'_>]) -> Chain {
+    let mut rules = for_this_node();
+    rules.extend(not_our_own(node));
+    rules.extend(udp.iter().flat_map(|rewrite| errors_in(node, rewrite)));
+    rules.extend(shut(udp));
+    for rewrite in udp.iter().filter(|rewrite| rewrite.direct) {
+        rules.extend(allow_list(rewrite.door, rewrite.node_port));
+    }
+    if !node.interfaces.is_empty() {
+        rules.push(elsewhere(node));
+    }
+    rules.extend(udp.iter().flat_map(|rewrite| allow_list(rewrite.door, rewrite.door.port)));
+    rules.extend(absent(node));
+    rules.extend(udp.iter().flat_map(rewrite_to_node_port));
+    Chain {
+        name: "early_prerouting",
+        kind: ChainKind::Filter,
+        hook: Hook::Prerouting,
+        priority: BEFORE_TRACKING,
+        rules,
+    }
+}
+
+/// Node ports that nobody but the rewrite may use.
+fn shut(rewrites: &[Rewrite<'_>]) -> Vec<Rule> {
+    let mut shut = BTreeSet::new();
+    let ports = rewrites.iter().filter(|rewrite| !rewrite.direct).map(|one| (one.door.protocol, one.node_port));
+    ports.filter(|port| shut.insert(*port)).map(|(protocol, port)| drop_port(protocol, port, Vec::new())).collect()
+}
+
+/// Leaves the one family alone that a cluster does without.
+fn absent(node: &NodePlan) -> Option<Rule> {
+    absent_family(node).map(|family| Rule::new([Match::Family(family)], [Statement::Return]))
+}
+
+fn prerouting(node: &NodePlan, tcp: &[Rewrite<'_>]) -> Chain {
+    let mut rules = for_this_node();
+    rules.push(answers_pass());
     rules.extend(not_our_own(node));
     // On every interface: errors find their connection, and what must be shut is shut.
     if node.ipvs {
-        rules.extend(rewrites.iter().flat_map(|rewrite| errors_in(node, rewrite)));
+        rules.extend(tcp.iter().flat_map(|rewrite| errors_in(node, rewrite)));
     }
+    // UDP that is rewritten has passed another chain, under the same rules.
+    let here = |door: &&Door| !(door.protocol == Protocol::UDP && matches!(door.way, Way::Rewrite { .. }));
     let mut shut = BTreeSet::new();
-    for door in &node.doors {
+    for door in node.doors.iter().filter(here) {
         if let Way::Rewrite { node_port, direct: false } | Way::Proxy { node_port, direct: false } = door.way
             && shut.insert((door.protocol, node_port))
         {
@@ -109,14 +172,12 @@ fn prerouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
     }
     // From here on only where clients come in.
     let mut inside = Vec::new();
-    for door in node.doors.iter().filter(|door| door.way != Way::Open) {
+    for door in node.doors.iter().filter(here).filter(|door| door.way != Way::Open) {
         inside.extend(allow_list(door, door.port));
     }
-    let rewritten: Vec<Rule> = rewrites.iter().flat_map(rewrite_to_node_port).collect();
-    if !rewritten.is_empty()
-        && let Some(family) = absent_family(node)
-    {
-        inside.push(Rule::new([Match::Family(family)], [Statement::Return]));
+    let rewritten: Vec<Rule> = tcp.iter().flat_map(rewrite_to_node_port).collect();
+    if !rewritten.is_empty() {
+        inside.extend(absent(node));
     }
     inside.extend(rewritten);
     if !node.interfaces.is_empty() && !inside.is_empty() {
@@ -180,13 +241,17 @@ fn allow_list(door: &Door, port: Port) -> Vec<Rule> {
 }
 
 fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Vec<Rule> {
-    let Rewrite { door, node_port, .. } = *rewrite;
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let udp = door.protocol == Protocol::UDP;
+    // UDP under both ports is two connections: connection tracking sees one port, and tells them apart by this.
+    let zone = (udp && direct).then_some(Statement::SetOriginalZone(ZONE));
     let rule = |matches: Vec<Match>, set: Statement| {
-        Rule::new(matches, [Statement::Count, set, Statement::Accept]).comment(named(door))
+        let statements = [Statement::Count].into_iter().chain(zone).chain([set, Statement::Accept]);
+        Rule::new(matches, statements.collect::<Vec<_>>()).comment(named(door))
     };
     let public = Match::DestinationPort(door.protocol, door.port);
     let mut rules = Vec::new();
-    if door.protocol == Protocol::UDP {
+    if udp {
         rules.push(rule(
             vec![public.clone(), Match::Bits(NO_CHECKSUM)],
             Statement::SetBits(bits(16, 16, node_port.get())),
@@ -200,39 +265,48 @@ fn rewrite_to_node_port(rewrite: &Rewrite<'_>) -> Vec<Rule> {
 /// another port, and of this one makes a wrong checksum; set as bare bits, the port leaves it alone.
 const NO_CHECKSUM: Bits = Bits { offset: 48, length: 16, value: 0 };
 
-/// IPVS answers from the node port, and leaves it to us to give back the one the client knows. NAT gives it back itself.
+/// Answers from the node port, to a client that knows the public one: of UDP, which is tracked under the node port, and
+/// of IPVS, which undoes its NAT by itself. A connection that masquerading gave this source port is no answer.
 fn rewrite_back(rewrite: &Rewrite<'_>) -> Vec<Rule> {
-    let Rewrite { door, node_port, .. } = *rewrite;
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let udp = door.protocol == Protocol::UDP;
     let rule = |also: Option<Match>, set: Statement| {
-        let known = [Match::SourcePort(door.protocol, node_port), Match::OriginalPort(door.port)];
-        Rule::new(known.into_iter().chain(also).collect::<Vec<_>>(), [set, Statement::Accept]).comment(named(door))
+        let mut known = vec![Match::SourcePort(door.protocol, node_port), Match::Answer];
+        if !udp {
+            known.push(Match::OriginalPort(door.port));
+        } else if direct {
+            known.push(Match::OriginalZone(ZONE));
+        }
+        known.extend(also);
+        Rule::new(known, [set, Statement::Accept]).comment(named(door))
     };
     let mut rules = Vec::new();
-    if door.protocol == Protocol::UDP {
+    if udp {
         rules.push(rule(Some(Match::Bits(NO_CHECKSUM)), Statement::SetBits(bits(0, 16, door.port.get()))));
     }
     rules.push(rule(None, Statement::SetSourcePort(door.protocol, door.port)));
     rules
 }
 
-/// While nothing serves the node port the node itself refuses, from the node port and without a connection: the client
-/// must recognise the refusal, or it waits.
-fn refusal(rewrite: &Rewrite<'_>) -> Option<Rule> {
-    let Rewrite { door, node_port, .. } = *rewrite;
-    let refused = [Match::Invalid, Match::SourcePort(Protocol::TCP, node_port)];
-    let statements = [Statement::SetSourcePort(Protocol::TCP, door.port), Statement::Accept];
-    (door.protocol == Protocol::TCP).then(|| Rule::new(refused, statements).comment(named(door)))
+/// Where nothing serves the node port, a packet that was brought to it reaches this node itself. Refused here, its connection
+/// is over; refused by the kernel, under the node port, connection tracking would keep the public one for minutes.
+fn refuse(tcp: &[Rewrite<'_>]) -> Chain {
+    let rule = |rewrite: &Rewrite<'_>| {
+        let brought =
+            [Match::DestinationPort(Protocol::TCP, rewrite.node_port), Match::OriginalPort(rewrite.door.port)];
+        Rule::new(brought, [Statement::Count, Statement::Reset]).comment(named(rewrite.door))
+    };
+    let rules = tcp.iter().map(rule).collect();
+    Chain { name: "refuse", kind: ChainKind::Filter, hook: Hook::Input, priority: BEFORE_CONFIRMATION, rules }
 }
 
-fn postrouting(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
+fn postrouting(node: &NodePlan, tcp: &[Rewrite<'_>], udp: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::SourceNotLocal], [Statement::Return])];
-    for rewrite in rewrites {
+    for rewrite in tcp.iter().chain(udp) {
         rules.extend(errors_out(node, rewrite));
     }
-    if node.ipvs {
-        rules.extend(rewrites.iter().flat_map(rewrite_back));
-    }
-    rules.extend(rewrites.iter().filter_map(refusal));
+    // TCP's are resets, of `refuse`; beside IPVS all answers.
+    rules.extend(tcp.iter().chain(udp).flat_map(rewrite_back));
     Chain { name: "postrouting", kind: ChainKind::Filter, hook: Hook::Postrouting, priority: AFTER_EVERYTHING, rules }
 }
 
@@ -241,24 +315,28 @@ fn loopback_networks() -> [Cidr; 2] {
 }
 
 /// The node's own connections to its own addresses, except 127.0.0.1 and ::1: kube-proxy does not serve those alike.
-fn output(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Chain {
+fn output(node: &NodePlan, tcp: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return]), answers_pass()];
-    rules.extend(not_our_own(node));
-    rules.extend(loopback_networks().map(|net| Rule::new([Match::DestinationIn(net)], [Statement::Return])));
-    let mut shut = BTreeSet::new();
-    for rewrite in rewrites.iter().filter(|rewrite| !rewrite.direct) {
-        if shut.insert((rewrite.door.protocol, rewrite.node_port)) {
-            rules.push(drop_port(rewrite.door.protocol, rewrite.node_port, Vec::new()));
-        }
-    }
-    if let Some(family) = absent_family(node) {
-        rules.push(Rule::new([Match::Family(family)], [Statement::Return]));
-    }
-    rules.extend(rewrites.iter().flat_map(rewrite_to_node_port));
+    rules.extend(to_itself(node, tcp));
     Chain { name: "output", kind: ChainKind::Filter, hook: Hook::Output, priority: AFTER_TRACKING, rules }
 }
 
-/// What IPVS answers to the node itself.
+fn early_output(node: &NodePlan, udp: &[Rewrite<'_>]) -> Chain {
+    let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
+    rules.extend(to_itself(node, udp));
+    Chain { name: "early_output", kind: ChainKind::Filter, hook: Hook::Output, priority: BEFORE_TRACKING, rules }
+}
+
+fn to_itself(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Vec<Rule> {
+    let mut rules = not_our_own(node);
+    rules.extend(loopback_networks().map(|net| Rule::new([Match::DestinationIn(net)], [Statement::Return])));
+    rules.extend(shut(rewrites));
+    rules.extend(absent(node));
+    rules.extend(rewrites.iter().flat_map(rewrite_to_node_port));
+    rules
+}
+
+/// Answers to the node itself.
 fn input(rewrites: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::SourceNotLocal], [Statement::Return])];
     rules.extend(loopback_networks().map(|net| Rule::new([Match::SourceIn(net)], [Statement::Return])));
@@ -284,17 +362,19 @@ fn balance(from: Port, to: Port) -> u16 {
     u16::try_from(difference.rem_euclid(65535)).expect("a remainder of 65535 fits")
 }
 
-/// Errors about what IPVS sent and this node gave the public port: the quoted header must name the node port again, or
-/// IPVS does not know the connection and a path with a small MTU stalls.
+/// Errors about what this node sent under the public port: the quoted header must name the node port again, or the
+/// connection is not known and a path with a small MTU stalls.
 fn errors_in(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
-    let Rewrite { door, node_port, .. } = *rewrite;
+    let Rewrite { door, node_port, direct } = *rewrite;
+    let udp = door.protocol == Protocol::UDP;
     let number = protocol_number(door.protocol);
     let constant = balance(door.port, node_port);
     let rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
         let matches: Vec<Match> =
             [Match::Icmp(error)].into_iter().chain(matched.into_iter().map(Match::Bits)).collect();
-        let statements: Vec<Statement> = set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
-        Rule::new(matches, statements)
+        let zone = (udp && direct).then_some(Statement::SetOriginalZone(ZONE));
+        let statements = zone.into_iter().chain(set.map(Statement::SetBits)).chain([Statement::Accept]);
+        Rule::new(matches, statements.collect::<Vec<_>>())
     };
     let mut rules = Vec::new();
     if node.families.contains(&Family::IPv4) {
@@ -306,7 +386,7 @@ fn errors_in(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
         ));
     }
     // Quoted UDP has no field that is always zero to take the balance; QUIC probes the path by itself.
-    if node.families.contains(&Family::IPv6) && door.protocol == Protocol::TCP {
+    if node.families.contains(&Family::IPv6) && !udp {
         rules.push(rule(
             IcmpError::V6PacketTooBig,
             vec![bits(112, 8, number), bits(384, 16, door.port.get()), bits(528, 16, 0)],
@@ -316,25 +396,23 @@ fn errors_in(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
     rules
 }
 
-/// Errors this node sends about what came in under the public port and reached nobody: the client must recognise its
-/// own packet, or "no endpoints" looks like a timeout. IPVS' errors about small paths are among them; NAT mends its own.
+/// Refusals this node sends about what came in under the public port and reached nobody: the client must recognise its
+/// own packet, or "no endpoints" looks like a timeout. Only those: other errors quote other people's packets.
 fn errors_out(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
     let Rewrite { door, node_port, direct } = *rewrite;
     let number = protocol_number(door.protocol);
     let constant = balance(node_port, door.port);
-    // Where the node port stays open, errors to its own clients stay as they are.
-    let whose: &[Option<Match>] =
-        if direct { &[Some(Match::OriginalPort(door.port)), Some(Match::Invalid)] } else { &[None] };
+    let whose = match (door.protocol, direct) {
+        (Protocol::TCP, _) => Some(Match::OriginalPort(door.port)),
+        (Protocol::UDP, true) => Some(Match::OriginalZone(ZONE)),
+        (Protocol::UDP, false) => Some(Match::OriginalPort(node_port)),
+    };
     let mut rules = Vec::new();
     let mut rule = |error, matched: Vec<Bits>, set: [Bits; 2]| {
-        for of in whose {
-            let matched = matched.iter().copied().map(Match::Bits);
-            let matches: Vec<Match> =
-                [Match::Icmp(error)].into_iter().chain(of.iter().cloned()).chain(matched).collect();
-            let statements: Vec<Statement> =
-                set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
-            rules.push(Rule::new(matches, statements));
-        }
+        let matched = matched.into_iter().map(Match::Bits);
+        let matches: Vec<Match> = [Match::Icmp(error)].into_iter().chain(whose.clone()).chain(matched).collect();
+        let statements: Vec<Statement> = set.map(Statement::SetBits).into_iter().chain([Statement::Accept]).collect();
+        rules.push(Rule::new(matches, statements));
     };
     if node.families.contains(&Family::IPv4) {
         // Quoted: an IPv4 header without options, then the ports. Two unused bytes take the balance.
@@ -343,6 +421,14 @@ fn errors_out(node: &NodePlan, rewrite: &Rewrite<'_>) -> Vec<Rule> {
             vec![bits(64, 8, 0x45), bits(136, 8, number), bits(240, 16, node_port.get())],
             [bits(32, 16, constant), bits(240, 16, door.port.get())],
         );
+        // NAT mends what the node says of small paths, IPVS does not.
+        if node.ipvs && door.protocol == Protocol::TCP {
+            rule(
+                IcmpError::V4FragmentationNeeded,
+                vec![bits(64, 8, 0x45), bits(136, 8, number), bits(240, 16, node_port.get())],
+                [bits(32, 16, constant), bits(240, 16, door.port.get())],
+            );
+        }
     }
     if node.families.contains(&Family::IPv6) {
         rule(

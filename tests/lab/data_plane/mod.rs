@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use data_encoding::BASE32;
 use sha2::{Digest as _, Sha256};
 
-use crate::net::{Addresses, Family, LOAD_BALANCER, Machine, PODS};
+use crate::net::{Addresses, FAMILIES, Family, LOAD_BALANCER, Machine, PODS};
 use crate::node::Variant;
 use crate::traffic::Transport;
 
@@ -88,8 +88,30 @@ impl DataPlane {
         }
     }
 
-    /// Makes the rules on a node what the Services say now.
+    /// Makes the rules on a node what the Services say now, and lets stale UDP connections go.
     pub fn sync(self, machine: &Machine, node: usize, services: &[Service]) {
+        self.write(machine, node, services);
+        for address in
+            services.iter().filter(|one| one.load_balancer).flat_map(|_| FAMILIES.map(|one| one.of(LOAD_BALANCER)))
+        {
+            let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
+            machine
+                .try_command(&["conntrack", "-f", family, "-D", "-p", "udp", "--orig-dst", &address.to_string()], "");
+        }
+        // kube-proxy does this for endpoints that went and came, by the port a connection was opened to.
+        for port in services.iter().flat_map(|one| &one.ports).filter(|port| port.transport == Transport::Udp) {
+            if let Some(public) = port.node_port {
+                for family in ["ipv4", "ipv6"] {
+                    let public = public.to_string();
+                    let clear = ["conntrack", "-f", family, "-D", "-p", "udp", "--orig-port-dst", &public];
+                    // It ends with an error where there was none.
+                    machine.try_command(&clear, "");
+                }
+            }
+        }
+    }
+
+    fn write(self, machine: &Machine, node: usize, services: &[Service]) {
         match self {
             Self::Iptables(variant) => {
                 for (family, program) in [(Family::V4, "iptables"), (Family::V6, "ip6tables")] {
