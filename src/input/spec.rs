@@ -566,7 +566,7 @@ pub enum Exposure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub enum Mechanism {
-    /// A stateless rewrite of the port in nftables, before connection tracking.
+    /// A rewrite of the port in nftables, before kube-proxy's NAT looks at it.
     PortRewrite,
     /// systemd-socket-proxyd: a TCP proxy that hides the client's address.
     SocketProxy,

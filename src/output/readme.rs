@@ -196,7 +196,7 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
         Strategy::NodePortRedirect { mechanism, direct_node_port, policy, .. } => {
             story.push(match mechanism {
                 Mechanism::SocketProxy => "A proxy on the node ends the TCP connection and opens one to the node port on 127.0.0.1; the gateway sees a node's address.".to_owned(),
-                _ => "The node changes the port before connection tracking, so the data plane sees an ordinary node port connection; answers get the public port back on their way out.".to_owned(),
+                _ => "The node changes the port before kube-proxy's NAT looks at it, so kube-proxy sees an ordinary node port connection; answers get the public port back.".to_owned(),
             });
             story.push(match direct_node_port {
                 DirectNodePort::Deny => "The node ports themselves are shut on every interface.".to_owned(),

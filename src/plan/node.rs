@@ -46,7 +46,7 @@ pub struct Door {
 /// What a node does with a packet to a port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Way {
-    /// Changes the port, statelessly and before connection tracking, to a node port that kube-proxy serves.
+    /// Changes the port in the packet itself, not by NAT, to a node port that kube-proxy serves.
     Rewrite {
         /// The node port.
         node_port: Port,

@@ -31,11 +31,11 @@ pub fn redirect(mechanism: Mechanism, data_plane: DataPlane) -> Verdict {
         (_, NatRedirect) => match data_plane.kube_proxy() {
             Some(Ipvs) => Verdict::Refused {
                 reason: "the connection is not masqueraded, so only a pod on that very node can answer",
-                instead: "`mechanism: portRewrite`, the default: it changes the port before connection tracking",
+                instead: "`mechanism: portRewrite`, the default: it changes the port before kube-proxy's NAT looks at it",
             },
             _ => Verdict::Refused {
                 reason: "nothing listens on the node port, and the NAT verdict is final, so kube-proxy never sees the connection: it is refused",
-                instead: "`mechanism: portRewrite`, the default: it changes the port before connection tracking",
+                instead: "`mechanism: portRewrite`, the default: it changes the port before kube-proxy's NAT looks at it",
             },
         },
         (_, SocketProxy) if matches!(data_plane.kube_proxy(), Some(Nftables | Ipvs)) => Verdict::Refused {

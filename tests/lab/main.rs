@@ -39,9 +39,23 @@ fn main() -> ExitCode {
     }
     let arguments = Arguments::from_args();
     // Before the first thread: a user namespace takes in a whole process.
-    let able = own_namespaces();
-    let tools =
-        ["ip", "nft", "ethtool", "setpriv", "iptables-nft", "iptables-legacy", "ip6tables-nft", "ip6tables-legacy"];
+    let able = match std::env::var_os(INSIDE) {
+        Some(_) => settle(),
+        None if own_namespaces() => return inside(),
+        None => false,
+    };
+    let tools = [
+        "ip",
+        "nft",
+        "ethtool",
+        "setpriv",
+        "conntrack",
+        "systemd-socket-activate",
+        "iptables-nft",
+        "iptables-legacy",
+        "ip6tables-nft",
+        "ip6tables-legacy",
+    ];
     let able = common::available("the right to make network namespaces", able)
         && tools.iter().all(|tool| common::available(tool, common::has(tool)));
     let mut trials: Vec<Trial> = trials().into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
@@ -118,20 +132,47 @@ fn told(title: String, name: &'static str, what: impl FnOnce() -> Result<String,
     })
 }
 
+/// Where files of the lab are, in a mount of its own. Not /run: a neighbour may want that for itself.
+const SCRATCH: &str = "/mnt";
+
+/// Set for the process that is inside.
+const INSIDE: &str = "PORTGEN_LAB_INSIDE";
+
 /// Moves this process into namespaces of its own; tells whether the kernel allows it.
 fn own_namespaces() -> bool {
     let (user, group) = (nix::unistd::getuid(), nix::unistd::getgid());
-    let private = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET;
-    let made = if user.is_root() {
-        unshare(private).is_ok()
-    } else {
-        unshare(private | CloneFlags::CLONE_NEWUSER).is_ok()
-            && std::fs::write("/proc/self/setgroups", "deny").is_ok()
-            && std::fs::write("/proc/self/uid_map", format!("0 {user} 1")).is_ok()
-            && std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).is_ok()
-    };
-    // Mounts made here stay here; and iptables' lock is taken in a /run of our own.
+    let private = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWPID;
+    if user.is_root() {
+        return unshare(private).is_ok();
+    }
+    unshare(private | CloneFlags::CLONE_NEWUSER).is_ok()
+        && std::fs::write("/proc/self/setgroups", "deny").is_ok()
+        && std::fs::write("/proc/self/uid_map", format!("0 {user} 1")).is_ok()
+        && std::fs::write("/proc/self/gid_map", format!("0 {group} 1")).is_ok()
+}
+
+/// Goes on in a process that is the first of its own: when it ends, in whatever way, the kernel ends all that it started.
+fn inside() -> ExitCode {
+    let program = std::env::current_exe().expect("a path");
+    let inner = std::process::Command::new(program)
+        .args(std::env::args_os().skip(1))
+        .env(INSIDE, "1")
+        // What is written there goes with the mount namespace.
+        .env("TMPDIR", SCRATCH)
+        .status()
+        .expect("it starts");
+    ExitCode::from(u8::try_from(inner.code().unwrap_or(1)).unwrap_or(1))
+}
+
+/// Makes the mounts of the first process: its own processes, a /run for iptables' lock, a folder for the lab's files.
+fn settle() -> bool {
+    // Before anything else: without the one who waits for it, there is nobody to tell.
+    let bound = nix::sys::prctl::set_pdeathsig(nix::sys::signal::Signal::SIGKILL).is_ok();
     let nothing: Option<&str> = None;
-    made && mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).is_ok()
-        && mount(Some("tmpfs"), "/run", Some("tmpfs"), MsFlags::empty(), nothing).is_ok()
+    bound
+        && mount(nothing, "/", nothing, MsFlags::MS_REC | MsFlags::MS_PRIVATE, nothing).is_ok()
+        && mount(Some("proc"), "/proc", Some("proc"), MsFlags::empty(), nothing).is_ok()
+        && ["/run", SCRATCH]
+            .iter()
+            .all(|at| mount(Some("tmpfs"), *at, Some("tmpfs"), MsFlags::empty(), nothing).is_ok())
 }

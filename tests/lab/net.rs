@@ -6,8 +6,8 @@
 //! client2 ─┘                     └── node2 ── pod2
 //! ```
 //!
-//! No namespace has a name, so nothing is left behind however the tests end: the kernel takes a namespace away with the
-//! last process that holds it. Every checksum is worked out in software and checked on arrival.
+//! No namespace has a name, and every process of the lab is in a process namespace of its own, so nothing is left behind
+//! however the tests end: the kernel takes a namespace away with the last process that holds it. Every checksum is worked out in software and checked on arrival.
 
 use std::fs::{self, File};
 use std::io::Write as _;

@@ -188,6 +188,19 @@ impl Probe {
                     together(30, || Conversation::open(&net.client, at(443), IMPATIENCE).ok().map(Conversation::abort));
                 Outcome::Count(open.len())
             }
+            Self::Replaced
+            | Self::ReplacedUdp
+            | Self::NoEndpoint
+            | Self::NodePortNoEndpoint
+            | Self::Unserved
+            | Self::ServedAgain => self.run_while_it_changes(scene, family, patience),
+        }
+    }
+
+    /// Runs one that changes what is behind the Service, or the Service itself.
+    fn run_while_it_changes(self, scene: &mut Scene, family: Family, patience: Duration) -> Outcome {
+        let at = |port| scene.at(0, family, port);
+        match self {
             Self::Replaced => {
                 let (to, client) = (at(80), &scene.net.client);
                 let open = Conversation::open(client, to, patience);
@@ -220,15 +233,16 @@ impl Probe {
                 });
                 Outcome::of_all(&met.collect::<Vec<_>>())
             }
-            Self::Unserved => scene.without_service(|scene| scene.from_kept_ports(family, patience)),
+            Self::Unserved => scene.without_service(|scene| scene.met_from_kept_ports(family, patience)),
             Self::ServedAgain => {
                 scene.set_endpoints(&[0]);
-                scene.from_kept_ports(family, patience)
+                scene.met_from_kept_ports(family, patience)
             }
             Self::NoEndpoint => {
                 scene.set_endpoints(&[]);
-                scene.from_kept_ports(family, patience)
+                scene.met_from_kept_ports(family, patience)
             }
+            _ => unreachable!("it changes nothing"),
         }
     }
 }

@@ -274,7 +274,7 @@ impl Scene {
     }
 
     /// What the client meets at every port of node1, from source ports that stay the same.
-    pub fn from_kept_ports(&self, family: Family, patience: Duration) -> Outcome {
+    pub fn met_from_kept_ports(&self, family: Family, patience: Duration) -> Outcome {
         let met = self.ports.iter().zip(45_700..).map(|(&(transport, port), source)| {
             traffic::from_port(&self.net.client, transport, source, self.at(0, family, port), patience)
         });

@@ -12,7 +12,7 @@ use crate::plan::Protocol;
 /// The one table portgen owns.
 pub const TABLE: &str = "inet portgen";
 
-/// Every base chain portgen writes: the stateless ones by their hook, the NAT ones by what they do.
+/// Every base chain portgen writes, by its hook or by what it does there.
 const CHAIN_NAMES: [&str; 9] = [
     "early_prerouting",
     "prerouting",
