@@ -37,7 +37,9 @@ fn main() -> ExitCode {
     if arguments.first().is_some_and(|verb| verb == "serve") {
         return traffic::serve_forever(&arguments[1..]);
     }
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // Most of a trial is waiting.
+    arguments.test_threads.get_or_insert(4);
     // Before the first thread: a user namespace takes in a whole process.
     let able = match std::env::var_os(INSIDE) {
         Some(_) => settle(),

@@ -241,6 +241,7 @@ pub fn print_recording() -> bool {
     let cases = of_ipvs.map(|((title, _), proof)| (title.clone(), proof.clone())).collect();
     let recorded = Recorded { date, with, cases, refusals: board.lines.clone() };
     let text = serde_json::to_string_pretty(&recorded).expect("it is JSON");
-    println!("--- recorded\n{text}\n--- end");
+    // On lines of its own, wherever the runner is in one of its.
+    println!("\n--- recorded\n{text}\n--- end");
     true
 }
