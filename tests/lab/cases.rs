@@ -197,10 +197,13 @@ fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<
 }
 
 fn load_balancer_local(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
-    // The address is on every node, so a node without a pod keeps its own connections; and one to itself keeps the
-    // address it was made to.
+    // The address is on every node, so a node without a pod keeps its own connections, and IPVS says no to TCP alone
+    // (the ports are asked in the order of their names: http, http3, https). One to itself keeps the address it was
+    // made to.
     match (probe, data_plane, family) {
-        (Probe::FromNode, DataPlane::Ipvs, Family::V4) => return Some(Outcome::Refused),
+        (Probe::FromNode, DataPlane::Ipvs, Family::V4) => {
+            return Some(Outcome::Differs("refused, timeout, refused".to_owned()));
+        }
         (Probe::FromNode, DataPlane::Ipvs, Family::V6) => return Some(Outcome::Timeout),
         (Probe::OwnAddress, DataPlane::Ipvs, _) => return Some(Outcome::Answer(Source::Other)),
         _ => {}
@@ -233,7 +236,9 @@ fn never(_: DataPlane) -> Option<Attempt> {
 fn recipe(data_plane: DataPlane) -> Option<Attempt> {
     const LINES: &str = "[Service]
 ExecStart=/usr/sbin/iptables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-port 30080
+ExecStart=/usr/sbin/iptables -t nat -I PREROUTING -p tcp --dport 443 -j REDIRECT --to-port 30443
 ExecStart=/usr/sbin/ip6tables -t nat -I PREROUTING -p tcp --dport 80 -j REDIRECT --to-port 30080
+ExecStart=/usr/sbin/ip6tables -t nat -I PREROUTING -p tcp --dport 443 -j REDIRECT --to-port 30443
 ";
     let by_hand = ByHand::Unit(LINES);
     Some(match data_plane {

@@ -1,6 +1,6 @@
 //! `docs/dataplane.md`: what a run proved, as tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
@@ -29,17 +29,21 @@ pub struct Proof {
 }
 
 /// Proofs from a kernel that is not always at hand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recorded {
-    /// When, as a date.
-    pub date: String,
-    /// With which kernel and kube-proxy.
-    pub with: String,
     /// By the case's title.
-    pub cases: BTreeMap<String, Proof>,
+    pub cases: BTreeMap<String, On<Proof>>,
     /// What came of what is refused there, by rule.
-    #[serde(default)]
-    pub refusals: BTreeMap<String, String>,
+    pub refusals: BTreeMap<String, On<String>>,
+}
+
+/// Something seen on a day.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct On<T> {
+    /// When, as a date, and with which kernel and kube-proxy.
+    pub when: String,
+    /// What.
+    pub seen: T,
 }
 
 /// What a run has proved so far.
@@ -119,7 +123,7 @@ pub fn text(recorded: Option<&Recorded>) -> String {
     let columns = [nft, legacy, nftables, DataPlane::Ipvs, cilium];
     let proof = |title: &str, data_plane: DataPlane| -> Option<&Proof> {
         match data_plane {
-            DataPlane::Ipvs => recorded.and_then(|recorded| recorded.cases.get(title)),
+            DataPlane::Ipvs => recorded.and_then(|recorded| recorded.cases.get(title)).map(|on| &on.seen),
             _ => board.cells.get(&(title.to_owned(), data_plane.name().to_owned())),
         }
     };
@@ -133,7 +137,11 @@ pub fn text(recorded: Option<&Recorded>) -> String {
         line(&mut page, &format!("| {} | {} |", case.title, cells.join(" | ")));
     }
     let with = match recorded {
-        Some(recorded) => format!("recorded on {} with {}", recorded.date, recorded.with),
+        Some(recorded) => {
+            let cases = recorded.cases.values().map(|on| on.when.as_str());
+            let when: BTreeSet<&str> = cases.chain(recorded.refusals.values().map(|on| on.when.as_str())).collect();
+            format!("recorded on {}", when.into_iter().collect::<Vec<_>>().join(" and on "))
+        }
         None => "never recorded".to_owned(),
     };
     line(&mut page, &format!("\n{}", include_str!("page.notes.md").replace("RECORDED", &with).trim_end()));
@@ -193,7 +201,8 @@ pub fn text(recorded: Option<&Recorded>) -> String {
         line(&mut page, &format!("| {rule} | {} | {} |", refusal.built, board.lines[refusal.built]));
     }
     for (rule, built, _) in ipvs::REFUSALS {
-        let seen = recorded.and_then(|recorded| recorded.refusals.get(rule)).map_or("not proven ¹", String::as_str);
+        let seen =
+            recorded.and_then(|recorded| recorded.refusals.get(rule)).map_or("not proven ¹", |on| on.seen.as_str());
         line(&mut page, &format!("| `{rule}` | {built} | {seen} |"));
     }
     line(&mut page, include_str!("page.faults.md").trim_end());
@@ -225,22 +234,26 @@ pub fn recorded() -> Option<Recorded> {
     Some(serde_json::from_str(&text).expect("what this program wrote"))
 }
 
-/// What a recording is made with, where this run is to record the IPVS column: `DATE, KERNEL AND KUBE-PROXY`.
-pub fn recording() -> Option<(String, String)> {
-    let text = std::env::var("PORTGEN_LAB_RECORD").ok()?;
-    let (date, with) = text.split_once(", ").expect("a date, a comma, and what with");
-    Some((date.to_owned(), with.to_owned()))
+/// What a recording is made with, where this run is to record the IPVS column: a date, a kernel and a kube-proxy.
+pub fn recording() -> Option<String> {
+    std::env::var("PORTGEN_LAB_RECORD").ok()
 }
 
 /// Prints what is recorded so far, between two lines that a script finds; tells whether this run records.
 pub fn print_recording() -> bool {
-    let Some((date, with)) = recording() else { return false };
+    let Some(when) = recording() else { return false };
+    let mut all = recorded().unwrap_or_default();
     let mut board = BOARD.lock().unwrap_or_else(PoisonError::into_inner);
     let board = board.get_or_insert_default();
-    let of_ipvs = board.cells.iter().filter(|((_, data_plane), _)| data_plane == DataPlane::Ipvs.name());
-    let cases = of_ipvs.map(|((title, _), proof)| (title.clone(), proof.clone())).collect();
-    let recorded = Recorded { date, with, cases, refusals: board.lines.clone() };
-    let text = serde_json::to_string_pretty(&recorded).expect("it is JSON");
+    for ((title, data_plane), proof) in &board.cells {
+        if data_plane == DataPlane::Ipvs.name() {
+            all.cases.insert(title.clone(), On { when: when.clone(), seen: proof.clone() });
+        }
+    }
+    for (rule, seen) in &board.lines {
+        all.refusals.insert(rule.clone(), On { when: when.clone(), seen: seen.clone() });
+    }
+    let text = serde_json::to_string_pretty(&all).expect("it is JSON");
     // On lines of its own, wherever the runner is in one of its.
     println!("\n--- recorded\n{text}\n--- end");
     true

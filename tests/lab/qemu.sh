@@ -191,7 +191,7 @@ exec 9>&-
 
 root=$work/root
 mkdir -p "$root/usr/bin" "$root/usr/sbin" "$root/usr/lib" "$root/usr/lib64" "$root/etc" "$root/dev" "$root/proc" \
-    "$root/sys" "$root/run" "$root/tmp" "$root/var/lib" "$root/var/log" "$root/root" "$root/busybox"
+    "$root/sys" "$root/run" "$root/tmp" "$root/mnt" "$root/var/lib" "$root/var/log" "$root/root" "$root/busybox"
 for name in bin sbin lib lib64; do
     ln -s "usr/$name" "$root/$name"
 done

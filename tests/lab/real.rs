@@ -139,10 +139,13 @@ impl KubeProxy {
                     .all(|(port, pod, family)| serves(pod, port, family) == service.endpoints.contains(&pod))
             });
             // And serves the node ports there are, no others.
-            let at = |port: u16| listed.contains(&format!("{}:{port} ", NODES[self.node].0));
+            let at = |port: u16| {
+                FAMILIES
+                    .map(|family| listed.contains(&format!("{} ", SocketAddr::new(family.of(NODES[self.node]), port))))
+            };
             let node_ports = services.iter().flat_map(|one| &one.ports).filter_map(|port| port.node_port);
             let known: Vec<u16> = node_ports.collect();
-            let served = [30_080, 30_443].into_iter().all(|port| at(port) == known.contains(&port));
+            let served = [30_080, 30_443].into_iter().all(|port| at(port) == [known.contains(&port); 2]);
             // It fills IPVS first and masquerades later, each family by itself.
             let masquerades = listed.matches("-A KUBE-POSTROUTING").count() >= 6;
             let settled = served && masquerades && as_wanted;
