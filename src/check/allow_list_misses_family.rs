@@ -11,9 +11,9 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    for gateway in plan.gateways.values().filter(|gateway| !gateway.allow_from().is_empty()) {
+    for gateway in plan.gateways.values().filter(|gateway| !gateway.strategy.allow_from().is_empty()) {
         for family in &plan.cluster.families {
-            if gateway.allow_from().iter().any(|cidr| cidr.family() == *family) {
+            if gateway.strategy.allow_from().iter().any(|cidr| cidr.family() == *family) {
                 continue;
             }
             findings.push(Finding::new(

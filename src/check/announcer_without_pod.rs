@@ -1,7 +1,7 @@
 //! Nodes that announce an address under `externalTrafficPolicy: Local` but run no pod that could answer.
 
 use crate::finding::{Finding, Place, Rule, Severity, listed};
-use crate::plan::{Plan, Strategy, TrafficPolicy};
+use crate::plan::{Plan, TrafficPolicy};
 
 pub static RULE: Rule = Rule {
     name: "announcer-without-pod",
@@ -12,8 +12,12 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { policy: TrafficPolicy::Local, announce_from, .. } = &gateway.strategy else { continue };
-        if announce_from.is_empty() || announce_from.iter().any(|pool| gateway.pools.contains(pool)) {
+        let Some((announced, _)) = gateway.strategy.announced() else { continue };
+        let announce_from = &announced.announce_from;
+        if gateway.needs.policy != Some(TrafficPolicy::Local)
+            || announce_from.is_empty()
+            || announce_from.iter().any(|pool| gateway.pools.contains(pool))
+        {
             continue;
         }
         findings.push(

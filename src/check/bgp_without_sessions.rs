@@ -1,7 +1,7 @@
 //! BGP announcements without a router to tell them to.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::{MetalLbMode, Plan, Strategy};
+use crate::plan::{Announce, Plan};
 
 pub static RULE: Rule = Rule {
     name: "bgp-without-sessions",
@@ -12,12 +12,14 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        if let Strategy::MetalLb { mode: MetalLbMode::Bgp, bgp: None, .. } = gateway.strategy {
+        let Some((announced, who)) = gateway.strategy.announced() else { continue };
+        if announced.how == Announce::Bgp && announced.bgp.is_none() {
+            let field = if who == "MetalLB" { "mode" } else { "announce" };
             findings.push(Finding::new(
                 &RULE,
-                Place::Value(gateway.exposure("mode")),
+                Place::Value(gateway.exposure(field)),
                 format!("`{}` announces by BGP but names no router", gateway.name),
-                "add `bgp: {localASN: …, peers: {name: {address: …, asn: …}}}`, or use `mode: l2`",
+                format!("add `bgp: {{localASN: …, peers: {{name: {{address: …, asn: …}}}}}}`, or use `{field}: l2`"),
             ));
         }
     }

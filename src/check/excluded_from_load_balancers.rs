@@ -1,7 +1,7 @@
 //! Nodes that load balancers skip: those with the exclusion label, which kubeadm puts on control-plane nodes.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::{Plan, Strategy};
+use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
     name: "excluded-from-load-balancers",
@@ -15,8 +15,8 @@ const LABELS: [&str; 2] =
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { announce_from, .. } = &gateway.strategy else { continue };
-        for pool in announce_from {
+        let Some((announced, "MetalLB")) = gateway.strategy.announced() else { continue };
+        for pool in &announced.announce_from {
             for label in LABELS.into_iter().filter(|label| plan.pools[pool].node_selector.contains_key(*label)) {
                 findings.push(
                     Finding::new(

@@ -1,7 +1,7 @@
 //! Fields that are understood and change nothing in this combination.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{Bind, Gateway, Mechanism, MetalLbMode, Plan, ServiceType, Strategy, TrafficPolicy};
+use crate::plan::{Announce, Bind, Gateway, Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
 
 pub static RULE: Rule = Rule {
     name: "field-without-effect",
@@ -40,7 +40,9 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
             say(port.route.key("nodePort"), message, "take `nodePort` out");
         }
     }
-    if let Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, policy: TrafficPolicy::Local, .. } = gateway.strategy {
+    if let Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. } = gateway.strategy
+        && gateway.needs.policy == Some(TrafficPolicy::Local)
+    {
         let message = "`Local` keeps no client address here: the proxy connects from the node".to_owned();
         say(gateway.exposure("externalTrafficPolicy"), message, "take it out, or use `mechanism: portRewrite`");
     }
@@ -50,12 +52,13 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
             say(plan.pools[pool].route.key("interfaces"), message, "take `interfaces` out, use `bind: redirect`, or close the other interfaces in the host's firewall");
         }
     }
-    if let Strategy::MetalLb { mode, interfaces, bgp, .. } = &gateway.strategy {
-        if *mode == MetalLbMode::L2 && bgp.is_some() {
-            say(gateway.exposure("bgp"), "`bgp` is set, but the address is announced by layer 2".to_owned(), "set `mode: bgp`, or take `bgp` out");
+    if let Some((announced, who)) = gateway.strategy.announced() {
+        let bgp_instead = if who == "MetalLB" { "set `mode: bgp`, or take `bgp` out" } else { "set `announce: bgp`, or take `bgp` out" };
+        if announced.how != Announce::Bgp && announced.bgp.is_some() {
+            say(gateway.exposure("bgp"), "`bgp` is set, but the address is not announced by BGP".to_owned(), bgp_instead);
         }
-        if *mode == MetalLbMode::Bgp && !interfaces.is_empty() {
-            let message = "`interfaces` chooses where layer 2 answers; BGP has no use for it".to_owned();
+        if announced.how != Announce::L2 && !announced.interfaces.is_empty() {
+            let message = "`interfaces` chooses where layer 2 answers; nothing else has a use for it".to_owned();
             say(gateway.exposure("interfaces"), message, "take it out");
         }
     }

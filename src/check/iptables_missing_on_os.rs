@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    for gateway in plan.gateways.values().filter(|gateway| gateway.limits().is_some()) {
+    for gateway in plan.gateways.values().filter(|gateway| gateway.strategy.limits().is_some()) {
         for name in &gateway.pools {
             let pool = &plan.pools[name];
             // A system that takes no files at all is another rule's.

@@ -1,7 +1,7 @@
 //! MetalLB's layer 2 beside an IPVS that answers ARP for every Service address on every node.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{KubeProxyMode, MetalLbMode, Plan, Strategy};
+use crate::plan::{Announce, KubeProxyMode, Plan};
 
 pub static RULE: Rule = Rule {
     name: "ipvs-without-strict-arp",
@@ -15,7 +15,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         return;
     }
     for gateway in plan.gateways.values() {
-        if let Strategy::MetalLb { mode: MetalLbMode::L2, .. } = gateway.strategy {
+        if gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::L2) {
             findings.push(
                 Finding::new(
                     &RULE,

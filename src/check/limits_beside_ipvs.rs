@@ -15,7 +15,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     if plan.cluster.data_plane.kube_proxy() != Some(KubeProxyMode::Ipvs) {
         return;
     }
-    for gateway in plan.gateways.values().filter(|gateway| gateway.limits().is_some()) {
+    for gateway in plan.gateways.values().filter(|gateway| gateway.strategy.limits().is_some()) {
         // The rewrite is counted at the node port, which no Service address answers on.
         let public = plan.nodes.values().flat_map(|node| &node.doors).any(|door| {
             door.gateway == gateway.name && !matches!(door.way, Way::Rewrite { .. })

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::grammar::Family;
-use crate::plan::{Gateway, Plan, Strategy};
+use crate::plan::{Gateway, Plan};
 
 pub static RULE: Rule = Rule {
     name: "load-balancer-ip-family",
@@ -15,10 +15,9 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { load_balancer_ips, .. } = &gateway.strategy else { continue };
-        if let Strategy::MetalLb { ips_listed: true, .. } = gateway.strategy
-            && load_balancer_ips.is_empty()
-        {
+        let Some((announced, who)) = gateway.strategy.announced() else { continue };
+        let load_balancer_ips = &announced.load_balancer_ips;
+        if announced.ips_listed && load_balancer_ips.is_empty() {
             let message = "`loadBalancerIP` lists no address".to_owned();
             findings.push(Finding::new(&RULE, Place::Value(gateway.exposure("loadBalancerIP")), message, "name one of each family, or take it out"));
         }
@@ -37,7 +36,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 findings.push(Finding::new(
                     &RULE,
                     place,
-                    format!("a second {family} address: MetalLB gives a Service one of each family"),
+                    format!("a second {family} address: {who} gives a Service one of each family"),
                     "name one of each family",
                 ));
             }
@@ -48,7 +47,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 &RULE,
                 Place::Value(gateway.exposure("loadBalancerIP")),
                 format!("`loadBalancerIP` names no {} address, and the Service has both families", missing[0]),
-                "write a list with one of each family, or take it out: MetalLB then picks both",
+                format!("write a list with one of each family, or take it out: {who} then picks both"),
             ));
         }
     }
@@ -57,8 +56,8 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 /// Where the address at this position was written.
 pub fn route(gateway: &Gateway, position: usize) -> crate::finding::Route {
     let field = gateway.exposure("loadBalancerIP");
-    match &gateway.strategy {
-        Strategy::MetalLb { ips_listed: true, .. } => field.index(position),
+    match gateway.strategy.announced() {
+        Some((announced, _)) if announced.ips_listed => field.index(position),
         _ => field,
     }
 }

@@ -2,7 +2,7 @@
 
 use super::load_balancer_ip_family::route;
 use crate::finding::{Finding, Place, Rule, Severity, listed};
-use crate::plan::{Plan, Strategy};
+use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
     name: "load-balancer-ip-outside-pool",
@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { load_balancer_ips, addresses, .. } = &gateway.strategy else { continue };
-        for (position, address) in load_balancer_ips.iter().enumerate() {
+        let Some((announced, _)) = gateway.strategy.announced() else { continue };
+        let addresses = &announced.addresses;
+        for (position, address) in announced.load_balancer_ips.iter().enumerate() {
             if addresses.iter().any(|range| range.contains(address.0)) {
                 continue;
             }

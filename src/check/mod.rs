@@ -27,6 +27,8 @@ checks! {
     deprecated_feature,
     direct_bind_elsewhere,
     excluded_from_load_balancers,
+    external_ips_beside_ipvs,
+    external_ips_miss_family,
     field_without_effect,
     host_network_in_restricted_namespace,
     ignored_value,
@@ -71,6 +73,7 @@ checks! {
     unreachable_mechanism,
     unused_accept,
     value_fights_strategy,
+    wide_node_port_range,
 }
 
 /// Every rule over a plan, by name.

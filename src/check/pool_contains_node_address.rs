@@ -1,7 +1,7 @@
 //! An address pool that would give away the address of a node.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::{Plan, Strategy};
+use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
     name: "pool-contains-node-address",
@@ -12,8 +12,8 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { addresses, .. } = &gateway.strategy else { continue };
-        for (position, range) in addresses.iter().enumerate() {
+        let Some((announced, _)) = gateway.strategy.announced() else { continue };
+        for (position, range) in announced.addresses.iter().enumerate() {
             for (name, pool) in &plan.pools {
                 for (index, address) in pool.addresses.iter().enumerate().filter(|(_, address)| range.contains(address.0)) {
                     findings.push(

@@ -1,7 +1,7 @@
 //! An address pool without addresses of a family the cluster serves.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::{Plan, Strategy};
+use crate::plan::{Announce, Plan};
 
 pub static RULE: Rule = Rule {
     name: "pool-misses-family",
@@ -12,9 +12,13 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { addresses, .. } = &gateway.strategy else { continue };
+        let Some((announced, _)) = gateway.strategy.announced() else { continue };
+        // The nodes' own addresses come from no pool.
+        if announced.how == Announce::Node {
+            continue;
+        }
         for family in &plan.cluster.families {
-            if addresses.iter().any(|range| range.family() == *family) {
+            if announced.addresses.iter().any(|range| range.family() == *family) {
                 continue;
             }
             findings.push(Finding::new(

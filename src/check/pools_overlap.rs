@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::grammar::AddressRange;
-use crate::plan::{Gateway, Plan, Strategy};
+use crate::plan::{Gateway, Plan};
 
 pub static RULE: Rule = Rule {
     name: "pools-overlap",
@@ -14,14 +14,14 @@ pub static RULE: Rule = Rule {
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let mut earlier: Vec<(&Gateway, usize, AddressRange)> = Vec::new();
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { addresses, .. } = &gateway.strategy else { continue };
-        for (position, range) in addresses.iter().enumerate() {
+        let Some((announced, who)) = gateway.strategy.announced() else { continue };
+        for (position, range) in announced.addresses.iter().enumerate() {
             if let Some((other, index, _)) = earlier.iter().find(|(_, _, taken)| taken.overlaps(*range)) {
                 findings.push(
                     Finding::new(
                         &RULE,
                         Place::Value(gateway.exposure("addresses").index(position)),
-                        format!("`{range}` overlaps a range of `{}`; MetalLB refuses the second pool", other.name),
+                        format!("`{range}` overlaps a range of `{}`; {who} refuses the second pool", other.name),
                         "give each gateway addresses of its own",
                     )
                     .also(Place::Value(other.exposure("addresses").index(*index)), "the other range"),

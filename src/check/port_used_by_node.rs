@@ -1,6 +1,7 @@
 //! Ports that a node's own services use.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::grammar::Port;
 use crate::plan::node::Way;
 use crate::plan::{Cni, Plan, Protocol, ServiceType, Strategy};
 
@@ -72,6 +73,12 @@ const KNOWN: &[Known] = &[
     tcp(7946, "MetalLB's members", metal_lb),
     udp(7946, "MetalLB's members", metal_lb),
 ];
+
+/// The ports that are in use on the nodes of a cluster, with what they are for.
+pub fn known(plan: &Plan) -> impl Iterator<Item = (Port, &'static str)> + '_ {
+    let used = KNOWN.iter().filter(|known| (known.when)(plan));
+    used.filter_map(|known| Port::new(known.port).map(|port| (port, known.what)))
+}
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let mut reported: Vec<Route> = Vec::new();

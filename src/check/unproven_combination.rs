@@ -1,7 +1,7 @@
 //! A combination that follows from what was proven but was not tried itself.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::reach::{Verdict, host_network, redirect};
+use crate::plan::reach::{Verdict, external_ips, host_network, redirect};
 use crate::plan::{Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -16,7 +16,8 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         let verdict = match &gateway.strategy {
             Strategy::NodePortRedirect { mechanism, .. } => redirect(*mechanism, plan.cluster.data_plane),
             Strategy::HostNetwork { .. } => host_network(plan.cluster.data_plane),
-            Strategy::MetalLb { .. } => Verdict::Works,
+            Strategy::ExternalIps { .. } => external_ips(plan.cluster.data_plane),
+            _ => Verdict::Works,
         };
         if let Verdict::NotProven(reason) = verdict {
             findings.push(Finding::new(

@@ -397,7 +397,7 @@ impl Teller<'_> {
             .or_else(|| nearest(key, known.iter().copied()));
         let elsewhere = self.branches_with(route, key);
         let help = match near {
-            _ if !elsewhere.is_empty() => format!("`{}` belongs to {}", shown(key), elsewhere.join(" and ")),
+            _ if !elsewhere.is_empty() => format!("`{}` belongs to {}", shown(key), listed(&elsewhere)),
             Some(near) if written(near) => format!("`{near}` is written here already: take one of them out"),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", listed(&known)),
@@ -460,7 +460,7 @@ impl Teller<'_> {
             branch.get("properties")?.get(key)?;
             let tag = tag_of(branch)?;
             let name = tag_value(branch, &tag)?.to_owned();
-            (at(self.json, route)?.get(&tag)?.as_str()? != name).then(|| format!("`{tag}: {name}`"))
+            (at(self.json, route)?.get(&tag)?.as_str()? != name).then(|| format!("{tag}: {name}"))
         };
         let schema = self.schema_at(route).and_then(|schema| self.followed(schema));
         schema.map(|schema| self.alternatives(schema)).into_iter().flatten().filter_map(has).collect()

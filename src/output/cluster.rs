@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::grammar::PortRange;
-use crate::plan::{DataPlane, KubeProxyMode, MetalLbMode, Plan, Strategy};
+use crate::plan::{Announce, DataPlane, KubeProxyMode, Plan};
 
 /// Cilium's values, where it runs: only what gateways depend on.
 pub fn cilium(plan: &Plan) -> Option<Value> {
@@ -27,7 +27,7 @@ pub fn kube_proxy(plan: &Plan) -> Option<Value> {
     let answers_arp = plan
         .gateways
         .values()
-        .any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { mode: MetalLbMode::L2, .. }));
+        .any(|gateway| gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::L2));
     let proxies = plan.nodes.values().any(crate::plan::node::NodePlan::needs_proxy);
     let mut config = json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::helm::{families, pod_labels, policy_word};
-use crate::plan::{Gateway, Owner, Plan, PodSecurity, ServiceType, protocol_word};
+use crate::plan::{Gateway, Owner, Plan, PodSecurity, ServiceType, SessionAffinity, protocol_word};
 
 /// The manifests by file name, and the kustomization that lists them.
 pub fn manifests(plan: &Plan) -> Vec<(String, Value)> {
@@ -72,7 +72,24 @@ fn service(plan: &Plan, gateway: &Gateway) -> Value {
         })
         .collect();
     let mut spec = json!({"type": needs.service_type.as_str()});
-    if let (Some(policy), true) = (needs.policy, needs.service_type != ServiceType::ClusterIp) {
+    if let Some(class) = needs.load_balancer_class {
+        spec["loadBalancerClass"] = json!(class);
+    }
+    if needs.no_node_ports {
+        spec["allocateLoadBalancerNodePorts"] = json!(false);
+    }
+    if !needs.source_ranges.is_empty() {
+        spec["loadBalancerSourceRanges"] = json!(needs.source_ranges);
+    }
+    if needs.affinity == SessionAffinity::ClientIP {
+        spec["sessionAffinity"] = json!("ClientIP");
+    }
+    if !needs.external_ips.is_empty() {
+        spec["externalIPs"] = json!(needs.external_ips);
+    }
+    // The API server takes a policy only where clients come from outside.
+    let outside = needs.service_type != ServiceType::ClusterIp || !needs.external_ips.is_empty();
+    if let (Some(policy), true) = (needs.policy, outside) {
         spec["externalTrafficPolicy"] = json!(policy_word(policy));
     }
     if gateway.service.dual_stack {

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::grammar::DnsLabel;
-use crate::plan::{Bgp, Gateway, MetalLbMode, Plan, Strategy};
+use crate::plan::{Announce, Announced, Bgp, Gateway, Plan, Strategy};
 
 /// The namespace MetalLB runs in.
 pub const NAMESPACE: &str = "metallb-system";
@@ -51,7 +51,9 @@ fn object(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
 }
 
 fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
-    let Strategy::MetalLb { mode, addresses, interfaces, announce_from, bgp, .. } = &gateway.strategy else {
+    let Strategy::MetalLb { announced: Announced { how, addresses, interfaces, announce_from, bgp, .. }, .. } =
+        &gateway.strategy
+    else {
         return Vec::new();
     };
     let name = gateway.name.as_str();
@@ -64,14 +66,14 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
     if !node_selectors.is_empty() {
         advertisement["nodeSelectors"] = json!(node_selectors);
     }
-    match (mode, bgp) {
-        (MetalLbMode::L2, _) => {
+    match (how, bgp) {
+        (Announce::L2 | Announce::Node, _) => {
             if !interfaces.is_empty() {
                 advertisement["interfaces"] = json!(interfaces);
             }
             objects.push(object("v1beta1", "L2Advertisement", name, &advertisement));
         }
-        (MetalLbMode::Bgp, Some(bgp)) => {
+        (Announce::Bgp, Some(bgp)) => {
             let peers: Vec<String> = bgp.peers.keys().map(|peer| peer_name(name, peer)).collect();
             advertisement["peers"] = json!(peers);
             if !bgp.communities.is_empty() {
@@ -84,7 +86,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
             objects.push(object("v1beta1", "BGPAdvertisement", name, &advertisement));
         }
         // A rule has refused BGP without sessions.
-        (MetalLbMode::Bgp, None) => {}
+        (Announce::Bgp, None) => {}
     }
     objects
 }

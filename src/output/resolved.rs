@@ -2,11 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::helm::policy_word;
 use super::manifests::level_word;
 use crate::plan::{
-    Bgp, Bind, Cni, DataPlane, DirectNodePort, Gateway, Limits, Mechanism, MetalLbMode, Plan, Pool, Replicas,
-    ServiceType, Slot, Strategy, protocol_word,
+    Announced, Bgp, Cni, DataPlane, Gateway, Limits, Plan, Pool, Replicas, ServiceType, Slot, Strategy, protocol_word,
 };
 
 /// The spec that says everything.
@@ -104,46 +102,61 @@ fn gateway(gateway: &Gateway) -> Value {
 fn exposure(strategy: &Strategy) -> Value {
     let mut value = json!({"strategy": strategy.name()});
     match strategy {
-        Strategy::NodePortRedirect { mechanism, allow_from, limits, direct_node_port, policy } => {
-            value["mechanism"] = json!(match mechanism {
-                Mechanism::PortRewrite => "portRewrite",
-                Mechanism::SocketProxy => "socketProxy",
-                Mechanism::NatRedirect => "natRedirect",
-            });
-            value["allowFrom"] = json!(allow_from);
-            add_limits(&mut value, *limits);
-            value["directNodePort"] = json!(match direct_node_port {
-                DirectNodePort::Deny => "deny",
-                DirectNodePort::Allow => "allow",
-            });
-            value["externalTrafficPolicy"] = json!(policy_word(*policy));
+        Strategy::NodePortRedirect { mechanism, direct_node_port, .. } => {
+            value["mechanism"] = json!(mechanism);
+            value["directNodePort"] = json!(direct_node_port);
         }
-        Strategy::HostNetwork { bind, allow_from, limits } => {
-            value["bind"] = json!(match bind {
-                Bind::Redirect => "redirect",
-                Bind::Direct => "direct",
-            });
-            value["allowFrom"] = json!(allow_from);
-            add_limits(&mut value, *limits);
+        Strategy::HostNetwork { bind, .. } => value["bind"] = json!(bind),
+        Strategy::HostPort { host_ip } => {
+            if let Some(address) = host_ip {
+                value["hostIP"] = json!(address);
+            }
         }
-        Strategy::MetalLb { mode, addresses, load_balancer_ips, interfaces, announce_from, bgp, policy, .. } => {
-            value["mode"] = json!(match mode {
-                MetalLbMode::L2 => "l2",
-                MetalLbMode::Bgp => "bgp",
-            });
+        Strategy::MetalLb { announced, allow_shared_ip, .. } => {
+            value["mode"] = json!(announced.how);
+            add_announced(&mut value, announced);
+            if let Some(key) = allow_shared_ip {
+                value["allowSharedIP"] = json!(key);
+            }
+        }
+        Strategy::CiliumLoadBalancer { announced, sharing_key, .. } => {
+            value["announce"] = json!(announced.how);
+            add_announced(&mut value, announced);
+            if let Some(key) = sharing_key {
+                value["sharingKey"] = json!(key);
+            }
+        }
+        Strategy::CloudLoadBalancer { provider, internal, .. } => {
+            value["provider"] = json!(provider);
+            value["internal"] = json!(internal);
+        }
+        Strategy::ExternalIps { addresses, form, .. } => {
             value["addresses"] = json!(addresses);
-            if !load_balancer_ips.is_empty() {
-                value["loadBalancerIP"] = json!(load_balancer_ips);
-            }
-            value["interfaces"] = json!(interfaces);
-            value["announceFrom"] = json!(announce_from);
-            if let Some(bgp) = bgp {
-                value["bgp"] = sessions(bgp);
-            }
-            value["externalTrafficPolicy"] = json!(policy_word(*policy));
+            value["form"] = json!(form);
         }
+        Strategy::NodePort { .. } => {}
+    }
+    if strategy.takes_sources() {
+        value["allowFrom"] = json!(strategy.allow_from());
+    }
+    add_limits(&mut value, strategy.limits());
+    if let Some(traffic) = strategy.traffic() {
+        value["externalTrafficPolicy"] = json!(traffic.policy);
+        value["sessionAffinity"] = json!(traffic.affinity);
     }
     value
+}
+
+fn add_announced(value: &mut Value, announced: &Announced) {
+    value["addresses"] = json!(announced.addresses);
+    if !announced.load_balancer_ips.is_empty() {
+        value["loadBalancerIP"] = json!(announced.load_balancer_ips);
+    }
+    value["interfaces"] = json!(announced.interfaces);
+    value["announceFrom"] = json!(announced.announce_from);
+    if let Some(bgp) = &announced.bgp {
+        value["bgp"] = sessions(bgp);
+    }
 }
 
 fn add_limits(value: &mut Value, limits: Option<Limits>) {

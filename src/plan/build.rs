@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::node::{Door, NodePlan, Way};
 use super::{
     Accepted, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, Owner, Plan, PodSecurity,
-    Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy, strategy,
+    Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy,
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
-use crate::grammar::{DnsLabel, Port, PortName, PortRange};
+use crate::grammar::{DnsLabel, Family, Port, PortName, PortRange};
 use crate::input::spec::{self, Spec};
 
 /// Fills in every default and works out what each strategy needs. What a spec names but does not have is left out
@@ -99,8 +99,11 @@ impl NodePorts {
         Self { range, taken: ports.filter_map(|port| port.node_port).collect() }
     }
 
-    /// 30000 + port, when that is in range and free.
-    fn default_for(&mut self, port: Port) -> Option<Port> {
+    /// The port itself, where that is wanted and in range; else 30000 + port, when that is in range and free.
+    fn default_for(&mut self, port: Port, itself: bool) -> Option<Port> {
+        if itself && self.range.contains(port) && self.taken.insert(port) {
+            return Some(port);
+        }
         let candidate = port.get().checked_add(30000).and_then(Port::new)?;
         (self.range.contains(candidate) && self.taken.insert(candidate)).then_some(candidate)
     }
@@ -122,16 +125,25 @@ impl Context<'_> {
         dangling: &mut Vec<Dangling>,
     ) -> Gateway {
         let pools = self.known_pools(written.node_pools.as_slice(), &route.key("nodePools"), dangling);
-        let mut strategy = strategy::resolve(&written.exposure, &pools);
-        if let Strategy::MetalLb { announce_from, .. } = &mut strategy {
-            let names = std::mem::take(announce_from);
-            *announce_from = self.known_pools(&names, &route.key("exposure").key("announceFrom"), dangling);
+        let mut strategy = Strategy::resolve(&written.exposure, &pools);
+        if let Some(announced) = strategy.announced_mut() {
+            let names = std::mem::take(&mut announced.announce_from);
+            announced.announce_from = self.known_pools(&names, &route.key("exposure").key("announceFrom"), dangling);
         }
-        let needs = strategy::needs(&strategy, name);
+        if let Strategy::ExternalIps { addresses, .. } = &mut strategy
+            && addresses.is_empty()
+        {
+            let families = &self.cluster.families;
+            let of_pools = pools.iter().flat_map(|pool| &self.pools[pool].addresses).copied();
+            addresses.extend(of_pools.filter(|address| families.contains(&Family::of(address.0))));
+        }
+        let needs = strategy.needs(name);
         let mut ports = self.ports(written, &route, &strategy);
         let owner = self.service_owner(&ports, &needs);
         if needs.service_type == ServiceType::NodePort {
-            assign_node_ports(&mut ports, owner, node_ports);
+            // Clients of a bare node port may find the public one there, where the range holds it.
+            let bare = matches!(strategy, Strategy::NodePort { .. });
+            assign_node_ports(&mut ports, owner, node_ports, bare);
         }
         let release = match &written.chart {
             spec::Chart::Detailed(spec::ChartDetails { release: Some(release), .. }) => release.clone(),
@@ -228,6 +240,9 @@ impl Context<'_> {
     }
 
     fn service_owner(&self, ports: &BTreeMap<PortName, PortPlan>, needs: &Needs) -> Owner {
+        if needs.beyond_charts() {
+            return Owner::Portgen;
+        }
         // Clients of a process on the node never use its Service.
         if needs.service_type == ServiceType::ClusterIp {
             return Owner::Chart;
@@ -240,7 +255,7 @@ impl Context<'_> {
 }
 
 /// TCP and UDP of one Service port may share a node port; the API server gives both the same number.
-fn assign_node_ports(ports: &mut BTreeMap<PortName, PortPlan>, owner: Owner, node_ports: &mut NodePorts) {
+fn assign_node_ports(ports: &mut BTreeMap<PortName, PortPlan>, owner: Owner, node_ports: &mut NodePorts, itself: bool) {
     let mut of_port: BTreeMap<Port, Port> = BTreeMap::new();
     for port in ports.values() {
         if let Some(node_port) = port.node_port {
@@ -249,7 +264,7 @@ fn assign_node_ports(ports: &mut BTreeMap<PortName, PortPlan>, owner: Owner, nod
     }
     for port in ports.values_mut().filter(|port| port.node_port.is_none()) {
         let shared = (owner == Owner::Portgen).then(|| of_port.get(&port.port).copied()).flatten();
-        port.node_port = shared.or_else(|| node_ports.default_for(port.port));
+        port.node_port = shared.or_else(|| node_ports.default_for(port.port, itself));
         if let Some(node_port) = port.node_port {
             of_port.insert(port.port, node_port);
         }
@@ -290,7 +305,7 @@ fn nodes(
         let mut unprivileged_port_start = None;
         for gateway in gateways.values().filter(|gateway| gateway.pools.contains(name)) {
             for (port_name, port) in &gateway.ports {
-                let Some(way) = strategy::way(&gateway.strategy, port) else { continue };
+                let Some(way) = gateway.strategy.way(port) else { continue };
                 if way == Way::Open && port.target_port.get() < 1024 {
                     let lowest = unprivileged_port_start.get_or_insert(port.target_port);
                     *lowest = (*lowest).min(port.target_port);
@@ -302,8 +317,8 @@ fn nodes(
                     protocol: port.protocol,
                     port: port.port,
                     way,
-                    allow_from: gateway.allow_from().to_vec(),
-                    limits: gateway.limits(),
+                    allow_from: gateway.strategy.allow_from().to_vec(),
+                    limits: gateway.strategy.limits(),
                 });
             }
         }

@@ -7,19 +7,20 @@ pub mod reach;
 mod strategy;
 
 pub use build::build;
-pub use strategy::PAGES as STRATEGY_PAGES;
+pub use strategy::{
+    Announced, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy, Traffic,
+};
 
 use std::collections::BTreeMap;
 
 use crate::chart::Chart;
 use crate::finding::Route;
 use crate::grammar::{
-    Address, AddressRange, Cidr, CiliumVersion, Community, DnsLabel, Family, InterfaceName, KubernetesVersion, Port,
-    PortName, PortRange,
+    Address, CiliumVersion, DnsLabel, Family, InterfaceName, KubernetesVersion, Port, PortName, PortRange,
 };
 pub use crate::input::spec::{
-    Bind, Cni, DirectNodePort, KubeProxyMode, Mechanism, MetalLbMode, Os, PodSecurity, Protocol, Toleration,
-    TrafficPolicy,
+    Announce, Bind, ClaimForm, CloudProvider, Cni, DirectNodePort, KubeProxyMode, Mechanism, Os, PodSecurity, Protocol,
+    SessionAffinity, Toleration, TrafficPolicy,
 };
 use node::NodePlan;
 
@@ -226,21 +227,12 @@ impl Gateway {
         self.route.key("exposure").key(field)
     }
 
-    /// The only sources that may connect; empty for everyone.
+    /// The port clients connect to.
     #[must_use]
-    pub fn allow_from(&self) -> &[Cidr] {
-        match &self.strategy {
-            Strategy::NodePortRedirect { allow_from, .. } | Strategy::HostNetwork { allow_from, .. } => allow_from,
-            Strategy::MetalLb { .. } => &[],
-        }
-    }
-
-    /// What one source may use.
-    #[must_use]
-    pub fn limits(&self) -> Option<Limits> {
-        match &self.strategy {
-            Strategy::NodePortRedirect { limits, .. } | Strategy::HostNetwork { limits, .. } => *limits,
-            Strategy::MetalLb { .. } => None,
+    pub fn public_port(&self, port: &PortPlan) -> Port {
+        match self.strategy {
+            Strategy::NodePort { .. } => port.node_port.unwrap_or(port.port),
+            _ => port.port,
         }
     }
 }
@@ -325,152 +317,6 @@ impl Replicas {
             Self::Fixed(count) | Self::Scaled { max: count, .. } => count,
         }
     }
-}
-
-/// How clients reach a gateway, every default filled in.
-#[derive(Debug, Clone)]
-pub enum Strategy {
-    /// A NodePort Service, with its ports brought to the nodes' own.
-    NodePortRedirect {
-        /// How the node does it.
-        mechanism: Mechanism,
-        /// The only sources that may connect; empty for everyone.
-        allow_from: Vec<Cidr>,
-        /// What one source may use.
-        limits: Option<Limits>,
-        /// Whether the node port itself stays reachable.
-        direct_node_port: DirectNodePort,
-        /// Which pods answer.
-        policy: TrafficPolicy,
-    },
-    /// The node's own network namespace.
-    HostNetwork {
-        /// How the ports reach the process.
-        bind: Bind,
-        /// The only sources that may connect; empty for everyone.
-        allow_from: Vec<Cidr>,
-        /// What one source may use.
-        limits: Option<Limits>,
-    },
-    /// An address that MetalLB announces.
-    MetalLb {
-        /// How.
-        mode: MetalLbMode,
-        /// Where the address comes from.
-        addresses: Vec<AddressRange>,
-        /// The address, one for each family; empty for the first free one.
-        load_balancer_ips: Vec<Address>,
-        /// Whether those were written as a list.
-        ips_listed: bool,
-        /// The interfaces layer 2 answers on; all when empty.
-        interfaces: Vec<InterfaceName>,
-        /// The pools whose nodes announce, in written order.
-        announce_from: Vec<DnsLabel>,
-        /// Sessions, with BGP.
-        bgp: Option<Bgp>,
-        /// Which pods answer.
-        policy: TrafficPolicy,
-    },
-}
-
-impl Strategy {
-    /// Its name in a spec.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::NodePortRedirect { .. } => "nodePortRedirect",
-            Self::HostNetwork { .. } => "hostNetwork",
-            Self::MetalLb { .. } => "metalLB",
-        }
-    }
-}
-
-/// What one source may use. At least one of the first two is there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections open at once.
-    pub connections: Option<u32>,
-    /// New connections a second.
-    pub rate: Option<u32>,
-    /// New connections at once before the rate counts.
-    pub burst: u32,
-}
-
-/// BGP sessions of the announcing nodes.
-#[derive(Debug, Clone)]
-pub struct Bgp {
-    /// Their own autonomous system.
-    pub local_asn: u32,
-    /// The routers, by name.
-    pub peers: BTreeMap<DnsLabel, BgpPeer>,
-    /// Communities on the announcements.
-    pub communities: Vec<Community>,
-    /// LOCAL_PREF.
-    pub local_pref: Option<u32>,
-}
-
-/// A router.
-#[derive(Debug, Clone)]
-pub struct BgpPeer {
-    /// Its address.
-    pub address: Address,
-    /// Its autonomous system.
-    pub asn: u32,
-    /// Its port.
-    pub port: u16,
-    /// Whether it is more than one hop away.
-    pub ebgp_multi_hop: bool,
-    /// The Secret with the session's password.
-    pub password_secret: Option<DnsLabel>,
-}
-
-/// What a strategy needs from the rest, in terms that a chart, a node and a namespace understand.
-#[derive(Debug, Clone)]
-pub struct Needs {
-    /// The type its Service must have.
-    pub service_type: ServiceType,
-    /// Which pods answer, where clients come in through the Service.
-    pub policy: Option<TrafficPolicy>,
-    /// Whether the pods share the node's network namespace.
-    pub host_network: bool,
-    /// The strongest Pod Security level its pods can pass.
-    pub pod_security: PodSecurity,
-    /// How a new version replaces the old one.
-    pub rollout: Rollout,
-    /// Annotations on the Service.
-    pub annotations: BTreeMap<String, String>,
-}
-
-/// A Service's type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceType {
-    /// Inside the cluster only.
-    ClusterIp,
-    /// On a port of every node.
-    NodePort,
-    /// At an address of its own.
-    LoadBalancer,
-}
-
-impl ServiceType {
-    /// Kubernetes' word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClusterIp => "ClusterIP",
-            Self::NodePort => "NodePort",
-            Self::LoadBalancer => "LoadBalancer",
-        }
-    }
-}
-
-/// A Deployment's rolling update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rollout {
-    /// Pods above the wanted number.
-    pub max_surge: u32,
-    /// Pods below the wanted number.
-    pub max_unavailable: u32,
 }
 
 /// A gateway's Service.

@@ -57,3 +57,18 @@ pub fn host_network(data_plane: DataPlane) -> Verdict {
         DataPlane::Cilium(_) | DataPlane::KubeProxy(_) => Verdict::Works,
     }
 }
+
+/// Whether clients reach a Service that claims the nodes' own addresses.
+#[must_use]
+pub fn external_ips(data_plane: DataPlane) -> Verdict {
+    match data_plane.kube_proxy() {
+        Some(KubeProxyMode::Ipvs) => Verdict::Refused {
+            reason: "IPVS does not masquerade such connections, so only a pod on that very node can answer",
+            instead: "`strategy: nodePortRedirect`, or `mode: nftables`",
+        },
+        Some(KubeProxyMode::Iptables | KubeProxyMode::Nftables) if data_plane.cilium().is_some() => {
+            Verdict::NotProven("the packets were counted without Cilium beside kube-proxy")
+        }
+        Some(KubeProxyMode::Iptables | KubeProxyMode::Nftables) | None => Verdict::Works,
+    }
+}

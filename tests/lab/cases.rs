@@ -15,6 +15,8 @@ pub struct Case {
     pub exposure: &'static str,
     /// Whether it carries UDP too.
     pub udp: bool,
+    /// The range of node ports, where it is not the usual one.
+    pub range: &'static str,
     /// Other gateways on the same nodes.
     pub others: u16,
     /// What each probe should meet; `None` where it asks nothing.
@@ -26,7 +28,8 @@ pub struct Case {
 impl Case {
     /// Its spec on a data plane.
     pub fn spec(&self, data_plane: DataPlane) -> String {
-        crowded(&spec(data_plane, self.exposure, self.udp), self.others)
+        let range = format!("  nodePortRange: {}\n  ipFamilies", self.range);
+        crowded(&spec(data_plane, self.exposure, self.udp), self.others).replace("  ipFamilies", &range)
     }
 }
 
@@ -140,6 +143,35 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
     }
 }
 
+/// Node ports as they are.
+fn node_port(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match (probe, data_plane) {
+        (Probe::NodePort | Probe::OwnNodePort, _) => None,
+        (Probe::Loopback, DataPlane::Iptables(_)) if family == Family::V4 => SEES_NODE,
+        (_, DataPlane::Cilium) => stand_in(probe),
+        _ => rewrite(probe, data_plane, family),
+    }
+}
+
+/// Addresses that the Service claims.
+fn external_ips(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match (probe, data_plane) {
+        (Probe::NodePort | Probe::OwnNodePort, _) => None,
+        (_, DataPlane::Cilium) => stand_in(probe),
+        _ => rewrite(probe, data_plane, family),
+    }
+}
+
+/// What Cilium's stand-in can be asked.
+fn stand_in(probe: Probe) -> Option<Outcome> {
+    match probe {
+        Probe::Http | Probe::Https | Probe::Http3 | Probe::SecondClient => SEES_CLIENT,
+        Probe::Fin => Some(Outcome::Whole),
+        Probe::Rst => Some(Outcome::Reset),
+        _ => None,
+    }
+}
+
 /// A process in the node's network namespace.
 fn host_network(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match probe {
@@ -176,12 +208,7 @@ fn host_network_sources(probe: Probe, data_plane: DataPlane, family: Family) -> 
 /// An address that is announced from one node.
 fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     if data_plane == DataPlane::Cilium {
-        return match probe {
-            Probe::Http | Probe::Https | Probe::Http3 | Probe::SecondClient => SEES_CLIENT,
-            Probe::Fin => Some(Outcome::Whole),
-            Probe::Rst => Some(Outcome::Reset),
-            _ => None,
-        };
+        return stand_in(probe);
     }
     match probe {
         // Nobody is at the node's own address, and another node has no other way than the address.
@@ -228,6 +255,12 @@ fn proxy_refused(data_plane: DataPlane) -> Option<Attempt> {
     (!matches!(data_plane, DataPlane::Iptables(_))).then_some(attempt)
 }
 
+/// IPVS does not masquerade connections to claimed addresses.
+fn beside_ipvs(data_plane: DataPlane) -> Option<Attempt> {
+    let attempt = Attempt { by_hand: ByHand::Elsewhere, probe: Probe::OtherNode, meets: Outcome::Timeout };
+    (data_plane == DataPlane::Ipvs).then_some(attempt)
+}
+
 fn never(_: DataPlane) -> Option<Attempt> {
     None
 }
@@ -255,11 +288,11 @@ const fn case(
     expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
     refused: fn(DataPlane) -> Option<Attempt>,
 ) -> Case {
-    Case { title, exposure, udp, others: 0, expected, refused }
+    Case { title, exposure, udp, range: "30000-32767", others: 0, expected, refused }
 }
 
 /// Every way there is.
-pub const CASES: [Case; 15] = [
+pub const CASES: [Case; 18] = [
     case("nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
     case(
         "nodePortRedirect, Local",
@@ -327,6 +360,12 @@ pub const CASES: [Case; 15] = [
         |_, _, _| None,
         recipe,
     ),
+    case("nodePort", "{strategy: nodePort}", true, node_port, never),
+    Case {
+        range: "80-32767",
+        ..case("nodePort, 80 itself in a wide range", "{strategy: nodePort}", true, node_port, never)
+    },
+    case("externalIPs", "{strategy: externalIPs}", true, external_ips, beside_ipvs),
     case("hostNetwork, redirect", "{strategy: hostNetwork}", true, host_network_redirect, never),
     case("hostNetwork, direct", "{strategy: hostNetwork, bind: direct}", true, host_network, never),
     case(

@@ -39,6 +39,7 @@ pub fn compare(data_plane: DataPlane, name: &str, endpoints: &[usize], traffic: 
         ],
         traffic,
         load_balancer: false,
+        external_ips: false,
         endpoints: endpoints.to_vec(),
     };
     let machine = Machine::new();

@@ -208,7 +208,11 @@ fn service_object(service: &Service) -> Value {
             "ports": ports,
         },
     });
-    if kind != "ClusterIP" {
+    if service.external_ips {
+        let claimed: Vec<String> = NODES.iter().flat_map(|(v4, v6)| [v4.to_string(), v6.to_string()]).collect();
+        object["spec"]["externalIPs"] = json!(claimed);
+    }
+    if kind != "ClusterIP" || service.external_ips {
         object["spec"]["externalTrafficPolicy"] = json!(match service.traffic {
             Traffic::Cluster => "Cluster",
             Traffic::Local => "Local",

@@ -107,6 +107,8 @@ pub struct Scene {
     edge: [Addresses; 2],
     listens: Vec<(Transport, u16)>,
     ports: Vec<(Transport, u16)>,
+    /// The ports of the spec, and those clients connect to.
+    public: Vec<(u16, u16)>,
     /// Whether the gateway's processes bind the public ports themselves.
     pub direct: bool,
     installed: Vec<Installed>,
@@ -158,6 +160,7 @@ impl Scene {
                 _ => Traffic::Cluster,
             },
             load_balancer,
+            external_ips: !gateway.needs.external_ips.is_empty(),
             endpoints: vec![0],
         };
         // Somebody else's Service: what happens beside a gateway must not touch it.
@@ -174,6 +177,7 @@ impl Scene {
             }],
             traffic: Traffic::Cluster,
             load_balancer: false,
+            external_ips: false,
             endpoints: vec![1],
         };
         let net = Topology::new();
@@ -205,6 +209,7 @@ impl Scene {
             edge: if load_balancer { [LOAD_BALANCER; 2] } else { NODES },
             listens,
             ports: ports.iter().map(|port| (port.transport, port.port)).collect(),
+            public: gateway.ports.values().map(|port| (port.port.get(), gateway.public_port(port).get())).collect(),
             direct,
             installed: Vec::new(),
             kube_proxies,
@@ -265,6 +270,8 @@ impl Scene {
 
     /// Where clients find a port of the gateway on a node.
     pub fn at(&self, node: usize, family: Family, port: u16) -> SocketAddr {
+        let public = self.public.iter().find(|(written, _)| *written == port);
+        let port = public.map_or(port, |(_, public)| *public);
         SocketAddr::new(family.of(self.edge[node]), port)
     }
 

@@ -1,38 +1,467 @@
-//! Strategies: what each one needs from charts, nodes and namespaces.
+//! Strategies: how clients reach a gateway, and what each way needs from charts, nodes and namespaces.
 
+mod cilium_load_balancer;
+mod cloud_load_balancer;
+mod external_ips;
 mod host_network;
+mod host_port;
 mod metal_lb;
+mod node_port;
 mod node_port_redirect;
 
+use std::collections::BTreeMap;
+
+use super::PortPlan;
 use super::node::Way;
-use super::{Limits, Needs, PortPlan, Strategy};
-use crate::input::spec::{self, Exposure};
+use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName};
+use crate::input::spec::{
+    self, Announce, Bind, ClaimForm, CloudProvider, DirectNodePort, Exposure, Mechanism, PodSecurity, SessionAffinity,
+    TrafficPolicy,
+};
 
 /// The page of every strategy, by its name in a spec.
 pub const PAGES: &[(&str, &str)] = &[
     ("nodePortRedirect", include_str!("node_port_redirect.md")),
+    ("nodePort", include_str!("node_port.md")),
     ("hostNetwork", include_str!("host_network.md")),
+    ("hostPort", include_str!("host_port.md")),
     ("metalLB", include_str!("metal_lb.md")),
+    ("ciliumLoadBalancer", include_str!("cilium_load_balancer.md")),
+    ("cloudLoadBalancer", include_str!("cloud_load_balancer.md")),
+    ("externalIPs", include_str!("external_ips.md")),
 ];
 
-/// The strategy a spec chose, every default filled in.
-pub fn resolve(exposure: &Exposure, own_pools: &[crate::grammar::DnsLabel]) -> Strategy {
-    match exposure {
-        Exposure::NodePortRedirect { mechanism, allow_from, limits, direct_node_port, external_traffic_policy } => {
-            Strategy::NodePortRedirect {
-                mechanism: mechanism.unwrap_or(spec::Mechanism::PortRewrite),
+/// How clients reach a gateway, every default filled in.
+#[derive(Debug, Clone)]
+pub enum Strategy {
+    /// A NodePort Service, with its ports brought to the nodes' own.
+    NodePortRedirect {
+        /// How the node does it.
+        mechanism: Mechanism,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// What one source may use.
+        limits: Option<Limits>,
+        /// Whether the node port itself stays reachable.
+        direct_node_port: DirectNodePort,
+        /// Which pods answer.
+        traffic: Traffic,
+    },
+    /// A NodePort Service, under its node ports.
+    NodePort {
+        /// Which pods answer.
+        traffic: Traffic,
+    },
+    /// The node's own network namespace.
+    HostNetwork {
+        /// How the ports reach the process.
+        bind: Bind,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// What one source may use.
+        limits: Option<Limits>,
+    },
+    /// A port of the node, mapped to the pod that runs there.
+    HostPort {
+        /// The node's address that is mapped; all of them when absent.
+        host_ip: Option<Address>,
+    },
+    /// An address that MetalLB announces.
+    MetalLb {
+        /// The address and who announces it, by layer 2 or BGP.
+        announced: Announced,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// Services that give the same key may share an address.
+        allow_shared_ip: Option<DnsLabel>,
+        /// Which pods answer.
+        traffic: Traffic,
+    },
+    /// An address that Cilium announces, or the nodes' own.
+    CiliumLoadBalancer {
+        /// The address and who announces it.
+        announced: Announced,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// Services that give the same key may share an address.
+        sharing_key: Option<DnsLabel>,
+        /// Which pods answer.
+        traffic: Traffic,
+    },
+    /// A load balancer of the cloud.
+    CloudLoadBalancer {
+        /// Which cloud.
+        provider: CloudProvider,
+        /// Whether only the private network reaches it.
+        internal: bool,
+        /// The only sources that may connect; empty for everyone.
+        allow_from: Vec<Cidr>,
+        /// Which pods answer.
+        traffic: Traffic,
+    },
+    /// A Service that claims addresses which the cluster's network already brings to its nodes.
+    ExternalIps {
+        /// The addresses.
+        addresses: Vec<Address>,
+        /// Where the Service names them.
+        form: ClaimForm,
+        /// Which pods answer.
+        traffic: Traffic,
+    },
+}
+
+/// Which pods of a Service answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Traffic {
+    /// Any pod, or those of the node that received the packet.
+    pub policy: TrafficPolicy,
+    /// Whether a client meets the same pod again.
+    pub affinity: SessionAffinity,
+}
+
+impl Traffic {
+    fn of(policy: Option<TrafficPolicy>, affinity: Option<SessionAffinity>) -> Self {
+        Self { policy: policy.unwrap_or(TrafficPolicy::Cluster), affinity: affinity.unwrap_or(SessionAffinity::None) }
+    }
+}
+
+/// Addresses of Services and who announces them.
+#[derive(Debug, Clone)]
+pub struct Announced {
+    /// How.
+    pub how: Announce,
+    /// Where the address comes from.
+    pub addresses: Vec<AddressRange>,
+    /// The address, one for each family; empty for the first free one.
+    pub load_balancer_ips: Vec<Address>,
+    /// Whether those were written as a list.
+    pub ips_listed: bool,
+    /// The interfaces layer 2 answers on; all when empty.
+    pub interfaces: Vec<InterfaceName>,
+    /// The pools whose nodes announce, in written order.
+    pub announce_from: Vec<DnsLabel>,
+    /// Sessions, with BGP.
+    pub bgp: Option<Bgp>,
+}
+
+impl Announced {
+    /// The addresses as `one,other`, as annotations name them.
+    fn wanted(&self) -> Option<String> {
+        let list: Vec<String> = self.load_balancer_ips.iter().map(ToString::to_string).collect();
+        (!list.is_empty()).then(|| list.join(","))
+    }
+}
+
+/// What one source may use. At least one of the first two is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections open at once.
+    pub connections: Option<u32>,
+    /// New connections a second.
+    pub rate: Option<u32>,
+    /// New connections at once before the rate counts.
+    pub burst: u32,
+}
+
+/// BGP sessions of the announcing nodes.
+#[derive(Debug, Clone)]
+pub struct Bgp {
+    /// Their own autonomous system.
+    pub local_asn: u32,
+    /// The routers, by name.
+    pub peers: BTreeMap<DnsLabel, BgpPeer>,
+    /// Communities on the announcements.
+    pub communities: Vec<Community>,
+    /// LOCAL_PREF.
+    pub local_pref: Option<u32>,
+}
+
+/// A router.
+#[derive(Debug, Clone)]
+pub struct BgpPeer {
+    /// Its address.
+    pub address: Address,
+    /// Its autonomous system.
+    pub asn: u32,
+    /// Its port.
+    pub port: u16,
+    /// Whether it is more than one hop away.
+    pub ebgp_multi_hop: bool,
+    /// The Secret with the session's password.
+    pub password_secret: Option<DnsLabel>,
+}
+
+/// What a strategy needs from the rest, in terms that a chart, a node and a namespace understand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Needs {
+    /// The type its Service must have.
+    pub service_type: ServiceType,
+    /// Which pods answer, where clients come in through the Service.
+    pub policy: Option<TrafficPolicy>,
+    /// Whether a client meets the same pod again.
+    pub affinity: SessionAffinity,
+    /// Whether the pods share the node's network namespace.
+    pub host_network: bool,
+    /// Whether the node's public ports are mapped to the pod.
+    pub host_port: bool,
+    /// The address of the node that is mapped; all of them when absent.
+    pub host_ip: Option<Address>,
+    /// The strongest Pod Security level its pods can pass.
+    pub pod_security: PodSecurity,
+    /// How a new version replaces the old one.
+    pub rollout: Rollout,
+    /// Addresses the Service claims for itself, in `spec.externalIPs`.
+    pub external_ips: Vec<Address>,
+    /// Addresses that somebody has to write into the Service's status.
+    pub status_ips: Vec<Address>,
+    /// Who takes care of a LoadBalancer Service; the cluster's default when absent.
+    pub load_balancer_class: Option<&'static str>,
+    /// The only sources a load balancer lets in; empty for everyone.
+    pub source_ranges: Vec<Cidr>,
+    /// Whether a LoadBalancer Service goes without node ports.
+    pub no_node_ports: bool,
+    /// Annotations on the Service.
+    pub annotations: BTreeMap<String, String>,
+}
+
+impl Needs {
+    /// A Service of this type before pods that pass any namespace, and nothing else.
+    fn service(service_type: ServiceType, traffic: Traffic) -> Self {
+        Self {
+            service_type,
+            policy: Some(traffic.policy),
+            affinity: traffic.affinity,
+            host_network: false,
+            host_port: false,
+            host_ip: None,
+            pod_security: PodSecurity::Restricted,
+            rollout: Rollout { max_surge: 1, max_unavailable: 0 },
+            external_ips: Vec::new(),
+            status_ips: Vec::new(),
+            load_balancer_class: None,
+            source_ranges: Vec::new(),
+            no_node_ports: false,
+            annotations: BTreeMap::new(),
+        }
+    }
+
+    /// Pods that hold ports of their node, so that a new one can only follow the old one; their Service stays inside.
+    fn ports_of_the_node() -> Self {
+        Self {
+            policy: None,
+            // Baseline and restricted refuse hostNetwork and hostPort; no security context changes that.
+            pod_security: PodSecurity::Privileged,
+            rollout: Rollout { max_surge: 0, max_unavailable: 1 },
+            ..Self::service(ServiceType::ClusterIp, Traffic::of(None, None))
+        }
+    }
+
+    /// Whether the Service has to say what few charts can: portgen writes such a Service itself.
+    #[must_use]
+    pub fn beyond_charts(&self) -> bool {
+        !self.external_ips.is_empty()
+            || !self.status_ips.is_empty()
+            || self.load_balancer_class.is_some()
+            || !self.source_ranges.is_empty()
+            || self.no_node_ports
+            || self.affinity != SessionAffinity::None
+    }
+}
+
+/// A Service's type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceType {
+    /// Inside the cluster only.
+    ClusterIp,
+    /// On a port of every node.
+    NodePort,
+    /// At an address of its own.
+    LoadBalancer,
+}
+
+impl ServiceType {
+    /// Kubernetes' word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ClusterIp => "ClusterIP",
+            Self::NodePort => "NodePort",
+            Self::LoadBalancer => "LoadBalancer",
+        }
+    }
+}
+
+/// A Deployment's rolling update.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rollout {
+    /// Pods above the wanted number.
+    pub max_surge: u32,
+    /// Pods below the wanted number.
+    pub max_unavailable: u32,
+}
+
+impl Strategy {
+    /// The strategy a spec chose, every default filled in.
+    #[must_use]
+    pub fn resolve(exposure: &Exposure, own_pools: &[DnsLabel]) -> Self {
+        match exposure {
+            Exposure::NodePortRedirect {
+                mechanism,
+                allow_from,
+                limits,
+                direct_node_port,
+                external_traffic_policy,
+                session_affinity,
+            } => Self::NodePortRedirect {
+                mechanism: mechanism.unwrap_or(Mechanism::PortRewrite),
                 allow_from: allow_from.clone(),
                 limits: limits.as_ref().and_then(resolve_limits),
-                direct_node_port: direct_node_port.unwrap_or(spec::DirectNodePort::Deny),
-                policy: external_traffic_policy.unwrap_or(spec::TrafficPolicy::Cluster),
+                direct_node_port: direct_node_port.unwrap_or(DirectNodePort::Deny),
+                traffic: Traffic::of(*external_traffic_policy, *session_affinity),
+            },
+            Exposure::NodePort { external_traffic_policy, session_affinity } => {
+                Self::NodePort { traffic: Traffic::of(*external_traffic_policy, *session_affinity) }
             }
+            Exposure::HostNetwork { bind, allow_from, limits } => Self::HostNetwork {
+                bind: bind.unwrap_or(Bind::Redirect),
+                allow_from: allow_from.clone(),
+                limits: limits.as_ref().and_then(resolve_limits),
+            },
+            Exposure::HostPort { host_ip } => Self::HostPort { host_ip: *host_ip },
+            Exposure::MetalLb { .. } => metal_lb::resolve(exposure, own_pools),
+            Exposure::CiliumLoadBalancer { .. } => cilium_load_balancer::resolve(exposure, own_pools),
+            Exposure::CloudLoadBalancer {
+                provider,
+                internal,
+                allow_from,
+                external_traffic_policy,
+                session_affinity,
+            } => Self::CloudLoadBalancer {
+                provider: *provider,
+                internal: internal.unwrap_or(false),
+                allow_from: allow_from.clone(),
+                traffic: Traffic::of(*external_traffic_policy, *session_affinity),
+            },
+            // The pools' addresses are filled in where the pools are known.
+            Exposure::ExternalIps { addresses, form, external_traffic_policy, session_affinity } => Self::ExternalIps {
+                addresses: addresses.clone(),
+                form: form.unwrap_or(ClaimForm::Spec),
+                traffic: Traffic::of(*external_traffic_policy, *session_affinity),
+            },
         }
-        Exposure::HostNetwork { bind, allow_from, limits } => Strategy::HostNetwork {
-            bind: bind.unwrap_or(spec::Bind::Redirect),
-            allow_from: allow_from.clone(),
-            limits: limits.as_ref().and_then(resolve_limits),
-        },
-        Exposure::MetalLb { .. } => metal_lb::resolve(exposure, own_pools),
+    }
+
+    /// Its name in a spec.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::NodePortRedirect { .. } => "nodePortRedirect",
+            Self::NodePort { .. } => "nodePort",
+            Self::HostNetwork { .. } => "hostNetwork",
+            Self::HostPort { .. } => "hostPort",
+            Self::MetalLb { .. } => "metalLB",
+            Self::CiliumLoadBalancer { .. } => "ciliumLoadBalancer",
+            Self::CloudLoadBalancer { .. } => "cloudLoadBalancer",
+            Self::ExternalIps { .. } => "externalIPs",
+        }
+    }
+
+    /// What it needs for a gateway of this name.
+    #[must_use]
+    pub fn needs(&self, gateway: &DnsLabel) -> Needs {
+        match self {
+            Self::NodePortRedirect { traffic, .. } => node_port_redirect::needs(*traffic),
+            Self::NodePort { traffic } => node_port::needs(*traffic),
+            Self::HostNetwork { .. } => host_network::needs(),
+            Self::HostPort { host_ip } => host_port::needs(*host_ip),
+            Self::MetalLb { announced, allow_from, allow_shared_ip, traffic } => {
+                metal_lb::needs(announced, allow_from, allow_shared_ip.as_ref(), *traffic, gateway)
+            }
+            Self::CiliumLoadBalancer { announced, allow_from, sharing_key, traffic } => {
+                cilium_load_balancer::needs(announced, allow_from, sharing_key.as_ref(), *traffic)
+            }
+            Self::CloudLoadBalancer { provider, internal, allow_from, traffic } => {
+                cloud_load_balancer::needs(*provider, *internal, allow_from, *traffic)
+            }
+            Self::ExternalIps { addresses, form, traffic } => external_ips::needs(addresses, *form, *traffic),
+        }
+    }
+
+    /// What a node does with a port; `None` for nothing.
+    #[must_use]
+    pub fn way(&self, port: &PortPlan) -> Option<Way> {
+        match self {
+            Self::NodePortRedirect { mechanism, direct_node_port, .. } => {
+                node_port_redirect::way(*mechanism, *direct_node_port, port)
+            }
+            Self::HostNetwork { bind, .. } => Some(host_network::way(*bind, port)),
+            Self::NodePort { .. }
+            | Self::HostPort { .. }
+            | Self::MetalLb { .. }
+            | Self::CiliumLoadBalancer { .. }
+            | Self::CloudLoadBalancer { .. }
+            | Self::ExternalIps { .. } => None,
+        }
+    }
+
+    /// The only sources that may connect; empty for everyone.
+    #[must_use]
+    pub fn allow_from(&self) -> &[Cidr] {
+        match self {
+            Self::NodePortRedirect { allow_from, .. }
+            | Self::HostNetwork { allow_from, .. }
+            | Self::MetalLb { allow_from, .. }
+            | Self::CiliumLoadBalancer { allow_from, .. }
+            | Self::CloudLoadBalancer { allow_from, .. } => allow_from,
+            Self::NodePort { .. } | Self::HostPort { .. } | Self::ExternalIps { .. } => &[],
+        }
+    }
+
+    /// Whether it can keep sources out.
+    #[must_use]
+    pub fn takes_sources(&self) -> bool {
+        !matches!(self, Self::NodePort { .. } | Self::HostPort { .. } | Self::ExternalIps { .. })
+    }
+
+    /// What one source may use.
+    #[must_use]
+    pub fn limits(&self) -> Option<Limits> {
+        match self {
+            Self::NodePortRedirect { limits, .. } | Self::HostNetwork { limits, .. } => *limits,
+            _ => None,
+        }
+    }
+
+    /// Which pods answer, where clients come in through a Service.
+    #[must_use]
+    pub fn traffic(&self) -> Option<Traffic> {
+        match self {
+            Self::NodePortRedirect { traffic, .. }
+            | Self::NodePort { traffic }
+            | Self::MetalLb { traffic, .. }
+            | Self::CiliumLoadBalancer { traffic, .. }
+            | Self::CloudLoadBalancer { traffic, .. }
+            | Self::ExternalIps { traffic, .. } => Some(*traffic),
+            Self::HostNetwork { .. } | Self::HostPort { .. } => None,
+        }
+    }
+
+    /// The address it announces, and the name of who does.
+    #[must_use]
+    pub fn announced(&self) -> Option<(&Announced, &'static str)> {
+        match self {
+            Self::MetalLb { announced, .. } => Some((announced, "MetalLB")),
+            Self::CiliumLoadBalancer { announced, .. } => Some((announced, "Cilium")),
+            _ => None,
+        }
+    }
+
+    /// The same, to be filled in.
+    pub fn announced_mut(&mut self) -> Option<&mut Announced> {
+        match self {
+            Self::MetalLb { announced, .. } | Self::CiliumLoadBalancer { announced, .. } => Some(announced),
+            _ => None,
+        }
     }
 }
 
@@ -45,22 +474,31 @@ fn resolve_limits(limits: &spec::Limits) -> Option<Limits> {
     (connections.is_some() || rate.is_some()).then_some(Limits { connections, rate, burst })
 }
 
-/// What a strategy needs.
-pub fn needs(strategy: &Strategy, gateway: &crate::grammar::DnsLabel) -> Needs {
-    match strategy {
-        Strategy::NodePortRedirect { policy, .. } => node_port_redirect::needs(*policy),
-        Strategy::HostNetwork { .. } => host_network::needs(),
-        Strategy::MetalLb { load_balancer_ips, policy, .. } => metal_lb::needs(load_balancer_ips, *policy, gateway),
+fn resolve_bgp(bgp: &spec::Bgp) -> Bgp {
+    let peer = |peer: &spec::BgpPeer| BgpPeer {
+        address: peer.address,
+        asn: peer.asn.get(),
+        port: peer.port.map_or(179, spec::BgpPort::get),
+        ebgp_multi_hop: peer.ebgp_multi_hop.unwrap_or(false),
+        password_secret: peer.password_secret.clone(),
+    };
+    Bgp {
+        local_asn: bgp.local_asn.get(),
+        peers: bgp.peers.0.iter().map(|(name, written)| (name.clone(), peer(written))).collect(),
+        communities: bgp.communities.clone(),
+        local_pref: bgp.local_pref.map(spec::Id::get),
     }
 }
 
-/// What a node does with a port under a strategy; `None` for nothing.
-pub fn way(strategy: &Strategy, port: &PortPlan) -> Option<Way> {
-    match strategy {
-        Strategy::NodePortRedirect { mechanism, direct_node_port, .. } => {
-            node_port_redirect::way(*mechanism, *direct_node_port, port)
-        }
-        Strategy::HostNetwork { bind, .. } => Some(host_network::way(*bind, port)),
-        Strategy::MetalLb { .. } => None,
+/// The addresses of a `loadBalancerIP`, and whether they were written as a list.
+fn resolve_addresses(written: Option<&spec::OneOrTwoAddresses>) -> (Vec<Address>, bool) {
+    match written {
+        None => (Vec::new(), false),
+        Some(spec::OneOrTwoAddresses::One(address)) => (vec![*address], false),
+        Some(spec::OneOrTwoAddresses::List(addresses)) => (addresses.clone(), true),
     }
+}
+
+fn resolve_announcers(written: &[DnsLabel], own_pools: &[DnsLabel]) -> Vec<DnsLabel> {
+    if written.is_empty() { own_pools.to_vec() } else { written.to_vec() }
 }

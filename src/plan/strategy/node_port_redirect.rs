@@ -1,17 +1,11 @@
 //! nodePortRedirect: a NodePort Service whose ports the nodes serve under their public numbers.
 
+use super::super::PortPlan;
 use super::super::node::Way;
-use super::super::{DirectNodePort, Mechanism, Needs, PodSecurity, PortPlan, Rollout, ServiceType, TrafficPolicy};
+use super::{DirectNodePort, Mechanism, Needs, ServiceType, Traffic};
 
-pub fn needs(policy: TrafficPolicy) -> Needs {
-    Needs {
-        service_type: ServiceType::NodePort,
-        policy: Some(policy),
-        host_network: false,
-        pod_security: PodSecurity::Restricted,
-        rollout: Rollout { max_surge: 1, max_unavailable: 0 },
-        annotations: [].into(),
-    }
+pub fn needs(traffic: Traffic) -> Needs {
+    Needs::service(ServiceType::NodePort, traffic)
 }
 
 /// A port without a node port, or with the mechanism that works nowhere, has no way in: rules say so.

@@ -24,7 +24,11 @@ pub fn ruleset(services: &[Service], node: usize) -> String {
                 let pod = family.of(PODS[node]);
                 let word = port.transport.word();
                 // Without state, an answer can have come from one frontend only.
-                if let Some(&frontend) = service.outside(port, family).first() {
+                let here = |frontend: &&Frontend| match frontend {
+                    Frontend::Address(address, _) => service.load_balancer || *address == family.of(NODES[node]),
+                    Frontend::NodePort(_) => true,
+                };
+                if let Some(&frontend) = service.outside(port, family).iter().find(here) {
                     let (address, public) = match frontend {
                         Frontend::Address(address, public) => (address, public),
                         Frontend::NodePort(public) => (family.of(NODES[node]), public),

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use data_encoding::BASE32;
 use sha2::{Digest as _, Sha256};
 
-use crate::net::{Addresses, FAMILIES, Family, LOAD_BALANCER, Machine, PODS};
+use crate::net::{Addresses, FAMILIES, Family, LOAD_BALANCER, Machine, NODES, PODS};
 use crate::node::Variant;
 use crate::traffic::Transport;
 
@@ -147,6 +147,8 @@ pub struct Service {
     pub traffic: Traffic,
     /// Whether it has the load balancer's address.
     pub load_balancer: bool,
+    /// Whether it claims the nodes' own addresses.
+    pub external_ips: bool,
     /// The pods behind it, by position.
     pub endpoints: Vec<usize>,
 }
@@ -176,7 +178,9 @@ impl Service {
 
     fn outside(&self, port: &ServicePort, family: Family) -> Vec<Frontend> {
         let load_balancer = self.load_balancer.then(|| Frontend::Address(family.of(LOAD_BALANCER), port.port));
-        load_balancer.into_iter().chain(port.node_port.map(Frontend::NodePort)).collect()
+        let claimed = NODES.iter().filter(|_| self.external_ips);
+        let claimed = claimed.map(|node| Frontend::Address(family.of(*node), port.port));
+        load_balancer.into_iter().chain(claimed).chain(port.node_port.map(Frontend::NodePort)).collect()
     }
 }
 

@@ -1,0 +1,64 @@
+//! Numbers within bounds.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+macro_rules! bounded {
+    ($(#[$doc:meta])* $name:ident, $inner:ty, $low:literal, $high:literal, $message:literal) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(try_from = "u32", into = "u32")]
+        pub struct $name($inner);
+
+        impl $name {
+            /// The number.
+            #[must_use]
+            pub fn get(self) -> $inner {
+                self.0
+            }
+        }
+        impl TryFrom<u32> for $name {
+            type Error = &'static str;
+            fn try_from(number: u32) -> Result<Self, Self::Error> {
+                <$inner>::try_from(number).ok().filter(|n| ($low..=$high).contains(n)).map(Self).ok_or($message)
+            }
+        }
+        impl From<$name> for u32 {
+            fn from(value: $name) -> Self {
+                Self::from(value.0)
+            }
+        }
+        impl JsonSchema for $name {
+            fn inline_schema() -> bool {
+                true
+            }
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($name).into()
+            }
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                schemars::json_schema!({"type": "integer", "minimum": $low, "maximum": $high as u32})
+            }
+        }
+    };
+}
+
+bounded!(
+    /// An autonomous system number.
+    Asn, u32, 1, 4_294_967_295, "a number from 1 to 4294967295"
+);
+bounded!(
+    /// A BGP port, as far as MetalLB's `BGPPeer` takes it.
+    BgpPort, u16, 1, 16384, "a number from 1 to 16384"
+);
+bounded!(
+    /// A number of things, at least one.
+    Count, u32, 1, 10_000, "a number from 1 to 10000"
+);
+bounded!(
+    /// Any 32-bit number: a user, a group, a preference.
+    Id, u32, 0, 4_294_967_295, "a number from 0 to 4294967295"
+);
+bounded!(
+    /// A share of a hundred.
+    Percent, u8, 1, 100, "a number from 1 to 100"
+);

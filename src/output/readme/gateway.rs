@@ -1,0 +1,289 @@
+//! What is told of one gateway: where clients find it, a picture, and what an operator should know.
+
+use serde_json::{Value, json};
+
+use super::comma;
+use crate::chart::When;
+use crate::grammar::DnsLabel;
+use crate::plan::{
+    Announce, Announced, Bind, ClaimForm, CloudProvider, DataPlane, DirectNodePort, Gateway, Mechanism, Owner, Plan,
+    Replicas, ServiceType, SessionAffinity, Slot, Strategy, TrafficPolicy, protocol_word,
+};
+use crate::report::cell;
+
+/// The public ports of a gateway: `TCP 80, TCP 443, UDP 443`.
+fn public_ports(gateway: &Gateway) -> String {
+    let mut ports: Vec<_> = gateway.ports.values().map(|port| (port.protocol, gateway.public_port(port))).collect();
+    ports.sort_unstable();
+    comma(ports.into_iter().map(|(protocol, port)| format!("{} {port}", protocol_word(protocol))))
+}
+
+pub fn context(plan: &Plan, gateway: &Gateway) -> Value {
+    let who = if gateway.strategy.allow_from().is_empty() {
+        "everyone".to_owned()
+    } else {
+        comma(gateway.strategy.allow_from())
+    };
+    let who = match gateway.strategy.limits() {
+        Some(limits) => {
+            let mut parts = vec![who];
+            parts.extend(limits.connections.map(|most| format!("{most} connections per source and port")));
+            parts.extend(
+                limits
+                    .rate
+                    .map(|rate| format!("{rate} new per second, source and port after a burst of {}", limits.burst)),
+            );
+            parts.join("; ")
+        }
+        None => who,
+    };
+    json!({
+        "name": gateway.name,
+        "chart": chart_label(gateway),
+        "strategy": gateway.strategy.name(),
+        "where": format!("{}, {}", public_ports(gateway), place(plan, gateway)),
+        "who": who,
+        "source": source_address(gateway),
+        "picture": picture(plan, gateway),
+        "story": story(plan, gateway),
+    })
+}
+
+/// `Kong 3.9, chart 3.4.1`; which Kong another chart version brings, the profile does not know.
+fn chart_label(gateway: &Gateway) -> String {
+    let profile = &gateway.chart.profile;
+    let version = &gateway.chart_version;
+    if *version == profile.chart.version {
+        format!("{} {}, chart {version}", profile.display_name, profile.chart.app_version)
+    } else {
+        format!("{}, chart {version}", profile.display_name)
+    }
+}
+
+fn pools_and_interfaces(plan: &Plan, gateway: &Gateway) -> String {
+    let pool = |name: &DnsLabel| {
+        let interfaces = &plan.pools[name].interfaces;
+        if interfaces.is_empty() {
+            format!("nodes of {name}")
+        } else {
+            format!("nodes of {name} ({})", comma(interfaces))
+        }
+    };
+    comma(gateway.pools.iter().map(pool))
+}
+
+/// Where clients find it.
+fn place(plan: &Plan, gateway: &Gateway) -> String {
+    match &gateway.strategy {
+        Strategy::NodePort { .. } => "any node of the cluster".to_owned(),
+        Strategy::ExternalIps { addresses, .. } => comma(addresses),
+        Strategy::CloudLoadBalancer { provider, internal, .. } => {
+            format!("{} {} load balancer", if *internal { "an internal" } else { "a public" }, cloud(*provider))
+        }
+        strategy => match strategy.announced() {
+            Some((Announced { how: Announce::Node, announce_from, .. }, _)) => {
+                format!("nodes of {}", comma(announce_from))
+            }
+            Some((announced, _)) if announced.load_balancer_ips.is_empty() => {
+                format!("an address of {}", comma(&announced.addresses))
+            }
+            Some((announced, _)) => comma(&announced.load_balancer_ips),
+            None => pools_and_interfaces(plan, gateway),
+        },
+    }
+}
+
+fn cloud(provider: CloudProvider) -> &'static str {
+    match provider {
+        CloudProvider::Aws => "AWS",
+        CloudProvider::Gcp => "Google Cloud",
+        CloudProvider::Azure => "Azure",
+    }
+}
+
+fn source_address(gateway: &Gateway) -> &'static str {
+    match (&gateway.strategy, gateway.needs.policy) {
+        (Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. }, _) => "a node's, always",
+        (_, Some(TrafficPolicy::Cluster)) => "a node's",
+        (_, Some(TrafficPolicy::Local) | None) => "the client's",
+    }
+}
+
+/// A Mermaid flow chart's lines: every word in it is from a closed grammar or from here.
+fn picture(plan: &Plan, gateway: &Gateway) -> Vec<String> {
+    let ports = public_ports(gateway);
+    let proxy = plan.cluster.data_plane.to_string();
+    let targets = comma(gateway.ports.values().map(|port| port.target_port).collect::<std::collections::BTreeSet<_>>());
+    let node_ports =
+        comma(gateway.ports.values().filter_map(|port| port.node_port).collect::<std::collections::BTreeSet<_>>());
+    let pod = format!("pod[\"{} pod<br>listens on {targets}\"]", gateway.name);
+    let guard = match (!gateway.strategy.allow_from().is_empty(), gateway.strategy.limits().is_some()) {
+        (true, true) => "<br>sources and limits checked",
+        (true, false) => "<br>sources checked",
+        (false, true) => "<br>limits checked",
+        (false, false) => "",
+    };
+    let node = format!("{}{guard}", pools_and_interfaces(plan, gateway));
+    match &gateway.strategy {
+        Strategy::NodePortRedirect { mechanism, .. } => {
+            let way = match mechanism {
+                Mechanism::PortRewrite => format!("node[\"{node}<br>port rewritten to {node_ports}\"]"),
+                _ => format!("node[\"{node}<br>systemd-socket-proxyd to {node_ports}\"]"),
+            };
+            vec![
+                format!("client([client]) -->|\"{ports}\"| {way}"),
+                format!("node -->|\"node port {node_ports}\"| proxy[\"{proxy}\"]"),
+                format!("proxy --> {pod}"),
+            ]
+        }
+        Strategy::HostNetwork { bind: Bind::Redirect, .. } => vec![
+            format!("client([client]) -->|\"{ports}\"| node[\"{node}<br>redirected to {targets}\"]"),
+            format!("node -->|\"same node\"| {pod}"),
+        ],
+        Strategy::HostNetwork { bind: Bind::Direct, .. } => {
+            vec![
+                format!("client([client]) -->|\"{ports}\"| node[\"{node}\"]"),
+                format!("node -->|\"same node\"| {pod}"),
+            ]
+        }
+        Strategy::HostPort { .. } => vec![
+            format!("client([client]) -->|\"{ports}\"| node[\"{node}<br>mapped by the network plugin\"]"),
+            format!("node -->|\"same node\"| {pod}"),
+        ],
+        Strategy::NodePort { .. } | Strategy::ExternalIps { .. } => {
+            vec![format!("client([client]) -->|\"{ports}\"| node[\"any node<br>{proxy}\"]"), format!("node --> {pod}")]
+        }
+        Strategy::CloudLoadBalancer { provider, .. } => vec![
+            format!("client([client]) -->|\"{ports}\"| cloud[\"{} load balancer{guard}\"]", cloud(*provider)),
+            format!("cloud --> node[\"a node<br>{proxy}\"]"),
+            format!("node --> {pod}"),
+        ],
+        Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
+            let how = match announced.how {
+                Announce::L2 => "answers ARP and neighbour discovery",
+                Announce::Bgp => "announces the address by BGP",
+                Announce::Node => "its own address is the Service's",
+            };
+            let from = comma(&announced.announce_from);
+            vec![
+                format!("client([client]) -->|\"{ports}\"| node[\"a node of {from}<br>{how}{guard}\"]"),
+                format!("node --> proxy[\"{proxy}\"]"),
+                format!("proxy --> {pod}"),
+            ]
+        }
+    }
+}
+
+/// What an operator should know of this gateway, a sentence each.
+fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
+    let mut story = Vec::new();
+    match &gateway.strategy {
+        Strategy::NodePortRedirect { mechanism, direct_node_port, .. } => {
+            story.push(match mechanism {
+                Mechanism::SocketProxy => "A proxy on the node ends the TCP connection and opens one to the node port on 127.0.0.1; the gateway sees a node's address.".to_owned(),
+                _ => "The node changes the port before kube-proxy's NAT looks at it, so kube-proxy sees an ordinary node port connection; answers get the public port back.".to_owned(),
+            });
+            story.push(match direct_node_port {
+                DirectNodePort::Deny => "The node ports themselves are shut on every interface.".to_owned(),
+                DirectNodePort::Allow => {
+                    "The node ports themselves stay reachable, under the same allow-list.".to_owned()
+                }
+            });
+            if *mechanism == Mechanism::PortRewrite {
+                story.push(
+                    "From the node itself the ports answer on the node's own addresses, not on 127.0.0.1 or ::1."
+                        .to_owned(),
+                );
+            }
+        }
+        Strategy::HostNetwork { bind, .. } => {
+            story.push(
+                "The process shares the node's network namespace: one pod a node, and the client's address is kept."
+                    .to_owned(),
+            );
+            story.push(match bind {
+                Bind::Redirect => {
+                    "A host firewall sees the port the process listens on; firewalld lets a redirected connection in by itself, another has to be told.".to_owned()
+                }
+                Bind::Direct => "The node's sysctl lets a process without privileges bind the port.".to_owned(),
+            });
+            if *bind == Bind::Redirect {
+                story.push(
+                    "The port the process listens on answers on every interface; allow-list and limits cover it as well."
+                        .to_owned(),
+                );
+                if let DataPlane::Cilium(_) = plan.cluster.data_plane {
+                    story.push("Not proven for pods: Cilium may look up a pod's connection before the redirect, so let pods use the Service.".to_owned());
+                }
+            }
+            story.push(
+                "A new version starts after the old pod of that node has gone: expect a pause on that node.".to_owned(),
+            );
+            story.extend(gateway.chart.profile.host_network_caveat.clone());
+        }
+        Strategy::NodePort { .. } => {
+            story.push("Every node of the cluster answers on the node ports, not those of its pools alone, and no node needs a file.".to_owned());
+        }
+        Strategy::ExternalIps { form, .. } => {
+            story.push("The Service claims addresses that reach the nodes anyway; whoever may write Services can claim any address this way (CVE-2020-8554).".to_owned());
+            story.push(match form {
+                ClaimForm::Spec => "Kubernetes deprecates this from 1.36 and plans to switch it off in kube-proxy in 1.40: plan the way out.".to_owned(),
+                ClaimForm::Status => "The addresses stand in the Service's status, which no `kubectl apply` writes: run the patch after each time the Service is made anew.".to_owned(),
+            });
+        }
+        Strategy::HostPort { .. } => {
+            story.push("The network plugin writes its rules when the pod starts, and again only then: whatever flushes the node's rules takes them away until the pod is restarted.".to_owned());
+            story.push(
+                "A new version starts after the old pod of that node has gone: expect a pause on that node.".to_owned(),
+            );
+        }
+        Strategy::CloudLoadBalancer { .. } => {}
+        Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
+            story.push(match announced.how {
+                Announce::L2 => "One node at a time answers for the address; when it fails, another takes over within seconds.",
+                Announce::Bgp => "Every announcing node tells its routers; they spread connections over the nodes.",
+                Announce::Node => "The addresses of the nodes are the Service's: a client of a node that is gone has to try another.",
+            }.to_owned());
+            story.push(
+                "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node, and allowFrom does not shut them.".to_owned(),
+            );
+        }
+    }
+    if gateway.needs.policy == Some(TrafficPolicy::Local) {
+        story.push(match gateway.needs.service_type {
+            ServiceType::LoadBalancer => "externalTrafficPolicy is Local: only nodes with a ready pod take part, and the client's address is kept.",
+            ServiceType::NodePort | ServiceType::ClusterIp => "externalTrafficPolicy is Local: a node without a ready pod of this gateway answers nobody.",
+        }.to_owned());
+    }
+    if gateway.needs.affinity == SessionAffinity::ClientIP {
+        story.push(
+            "Connections of one source address meet the same pod, until it is silent for three hours or the pod goes."
+                .to_owned(),
+        );
+    }
+    if gateway.service.owner == Owner::Portgen {
+        story.push(format!(
+            "Clients use the Service {} in manifests: the chart's own cannot carry what this gateway needs and stays inside the cluster.",
+            gateway.service.name
+        ));
+    }
+    if let Replicas::Scaled { .. } = gateway.replicas {
+        story.push("The autoscaler reads CPU utilization from the cluster's metrics API: install metrics-server if nothing serves it.".to_owned());
+    }
+    story.extend(notes(gateway));
+    story.iter().map(|line| cell(line)).collect()
+}
+
+/// The chart's own notes, as far as they concern this gateway.
+fn notes(gateway: &Gateway) -> impl Iterator<Item = String> + '_ {
+    let concerns = move |when: &When| match when {
+        When::HostNetwork => gateway.needs.host_network,
+        When::Http3 => gateway.ports.values().any(|port| port.slot == Slot::Http3),
+        When::Udp => gateway.ports.values().any(|port| port.slot == Slot::Stream),
+        When::Scaled => matches!(gateway.replicas, Replicas::Scaled { .. }),
+        When::ValueUnset(path) => gateway.value(path).is_none(),
+    };
+    let profile = &gateway.chart.profile;
+    let notes = profile.notes.iter().filter(move |note| note.when.as_ref().is_none_or(concerns));
+    notes.map(|note| note.text.replace("<release>", gateway.release.as_str()))
+}
