@@ -1,7 +1,7 @@
 //! Features that Kubernetes has announced the end of, by the cluster's version.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{KubeProxyMode, Plan, Strategy};
+use crate::plan::{ClaimForm, KubeProxyMode, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "deprecated-feature",
@@ -12,12 +12,12 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values().filter(|_| plan.cluster.version.at_least(36)) {
-        if let Strategy::ExternalIps { .. } = gateway.strategy {
+        if let Strategy::ExternalIps { form: ClaimForm::Spec, .. } = gateway.strategy {
             findings.push(Finding::new(
                 &RULE,
                 Place::Value(gateway.exposure("strategy")),
                 "`spec.externalIPs` of Services is deprecated since Kubernetes 1.36",
-                "move to `nodePortRedirect` or `metalLB`; KEP-5707 plans to switch kube-proxy's `AllowServiceExternalIPs` off by default in 1.40 and to lock it in 1.43",
+                "move to `nodePortRedirect` or `metalLB`, or set `form: status`; KEP-5707 plans to switch kube-proxy's `AllowServiceExternalIPs` off by default in 1.40 and to lock it in 1.43",
             ));
         }
     }

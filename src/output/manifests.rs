@@ -32,6 +32,13 @@ pub fn manifests(plan: &Plan) -> Vec<(String, Value)> {
     manifests
 }
 
+/// A patch of the Service's status subresource, where a strategy names addresses there: no `kubectl apply` writes a status.
+pub fn status(gateway: &Gateway) -> Option<Value> {
+    let ips = &gateway.needs.status_ips;
+    let ingress: Vec<Value> = ips.iter().map(|address| json!({"ip": address})).collect();
+    (!ips.is_empty()).then(|| json!({"status": {"loadBalancer": {"ingress": ingress}}}))
+}
+
 /// The word in a label.
 pub fn level_word(level: PodSecurity) -> &'static str {
     match level {

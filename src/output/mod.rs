@@ -50,6 +50,11 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
     for (name, manifest) in manifests::manifests(plan) {
         tree.yaml(&format!("manifests/{name}"), &Route::of(["gateways"]), &[manifest])?;
     }
+    for gateway in plan.gateways.values() {
+        if let Some(patch) = manifests::status(gateway) {
+            tree.yaml(&format!("status/{}.yaml", gateway.service.name), &gateway.route.key("exposure"), &[patch])?;
+        }
+    }
     for (name, objects) in metallb::objects(plan) {
         let gateway = name.strip_suffix(".yaml").unwrap_or_default();
         let route = plan.gateways.values().find(|known| known.name.as_str() == gateway);
@@ -88,12 +93,14 @@ pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
     match (folder.as_deref(), removed) {
         (Some("helm"), true) => "helm uninstall, as Roll back in the old tree's README says",
         (Some("manifests" | "metallb"), true) => "stays on the cluster until kubectl delete -f of the old file",
+        (Some("status"), true) => "the Service keeps its addresses until its status is patched or it is deleted",
         (Some("cilium" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
         (Some("nodes"), true) => {
             "stays on the nodes until this tree's Apply, or Roll back in the old tree's README, takes it away"
         }
         (Some("helm"), false) => "helm upgrade; a changed pod template rolls the pods",
         (Some("manifests"), false) => "kubectl apply; running pods stay",
+        (Some("status"), false) => "kubectl patch of the status; an address that goes answers nobody at once",
         (Some("metallb"), false) => "kubectl apply; a changed address or session interrupts its clients",
         (Some("cilium"), false) => "helm upgrade of Cilium; its agents restart",
         (Some("kube-proxy"), false) => "kube-proxy restarts; its rules stay meanwhile",

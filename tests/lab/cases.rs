@@ -292,7 +292,7 @@ const fn case(
 }
 
 /// Every way there is.
-pub const CASES: [Case; 18] = [
+pub const CASES: [Case; 19] = [
     case("nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
     case(
         "nodePortRedirect, Local",
@@ -366,6 +366,7 @@ pub const CASES: [Case; 18] = [
         ..case("nodePort, 80 itself in a wide range", "{strategy: nodePort}", true, node_port, never)
     },
     case("externalIPs", "{strategy: externalIPs}", true, external_ips, beside_ipvs),
+    case("externalIPs, in the status", "{strategy: externalIPs, form: status}", true, external_ips, beside_ipvs),
     case("hostNetwork, redirect", "{strategy: hostNetwork}", true, host_network_redirect, never),
     case("hostNetwork, direct", "{strategy: hostNetwork, bind: direct}", true, host_network, never),
     case(

@@ -38,8 +38,8 @@ pub fn compare(data_plane: DataPlane, name: &str, endpoints: &[usize], traffic: 
             port("http3", Transport::Udp, 443, 8_443, 30_443),
         ],
         traffic,
-        load_balancer: false,
-        external_ips: false,
+        load_balancer: Vec::new(),
+        external_ips: Vec::new(),
         endpoints: endpoints.to_vec(),
     };
     let machine = Machine::new();

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
 use crate::dump;
 use crate::kube_api::{KubeApi, ProxySettings, endpoint_slice, node};
-use crate::net::{CLUSTER_CIDR, FAMILIES, Family, LOAD_BALANCER, Machine, NODES, POD_NETWORKS, PODS};
+use crate::net::{Addresses, CLUSTER_CIDR, FAMILIES, Family, Machine, NODES, POD_NETWORKS, PODS};
 use crate::traffic::Transport;
 
 /// Where a kube-proxy is, if the job that needs one is to run.
@@ -193,7 +193,7 @@ fn service_object(service: &Service) -> Value {
             })
         })
         .collect();
-    let kind = match (service.load_balancer, service.ports.iter().any(|port| port.node_port.is_some())) {
+    let kind = match (!service.load_balancer.is_empty(), service.ports.iter().any(|port| port.node_port.is_some())) {
         (true, _) => "LoadBalancer",
         (false, true) => "NodePort",
         (false, false) => "ClusterIP",
@@ -208,20 +208,21 @@ fn service_object(service: &Service) -> Value {
             "ports": ports,
         },
     });
-    if service.external_ips {
-        let claimed: Vec<String> = NODES.iter().flat_map(|(v4, v6)| [v4.to_string(), v6.to_string()]).collect();
-        object["spec"]["externalIPs"] = json!(claimed);
+    let each = |all: &[Addresses]| -> Vec<String> {
+        all.iter().flat_map(|(v4, v6)| [v4.to_string(), v6.to_string()]).collect()
+    };
+    if !service.external_ips.is_empty() {
+        object["spec"]["externalIPs"] = json!(each(&service.external_ips));
     }
-    if kind != "ClusterIP" || service.external_ips {
+    if kind != "ClusterIP" || !service.external_ips.is_empty() {
         object["spec"]["externalTrafficPolicy"] = json!(match service.traffic {
             Traffic::Cluster => "Cluster",
             Traffic::Local => "Local",
         });
     }
-    if service.load_balancer {
-        let ingress =
-            [json!({"ip": LOAD_BALANCER.0, "ipMode": "VIP"}), json!({"ip": LOAD_BALANCER.1, "ipMode": "VIP"})];
-        object["status"] = json!({"loadBalancer": {"ingress": ingress}});
+    if kind == "LoadBalancer" {
+        let ingress = each(&service.load_balancer).into_iter().map(|ip| json!({"ip": ip, "ipMode": "VIP"}));
+        object["status"] = json!({"loadBalancer": {"ingress": ingress.collect::<Vec<_>>()}});
     }
     object
 }

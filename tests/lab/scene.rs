@@ -148,7 +148,12 @@ impl Scene {
             node_port: port.node_port.map(Port::get),
         });
         let ports: Vec<ServicePort> = ports.collect();
-        let load_balancer = gateway.needs.service_type == ServiceType::LoadBalancer;
+        let load_balancer = match gateway.needs.service_type {
+            ServiceType::LoadBalancer if gateway.needs.status_ips.is_empty() => vec![LOAD_BALANCER],
+            ServiceType::LoadBalancer => NODES.to_vec(),
+            ServiceType::NodePort | ServiceType::ClusterIp => Vec::new(),
+        };
+        let edge_of = if load_balancer.contains(&LOAD_BALANCER) { [LOAD_BALANCER; 2] } else { NODES };
         let home = if gateway.needs.host_network { Home::Nodes } else { Home::Pods };
         let edge = Service {
             namespace: gateway.namespace.to_string(),
@@ -160,7 +165,7 @@ impl Scene {
                 _ => Traffic::Cluster,
             },
             load_balancer,
-            external_ips: !gateway.needs.external_ips.is_empty(),
+            external_ips: if gateway.needs.external_ips.is_empty() { Vec::new() } else { NODES.to_vec() },
             endpoints: vec![0],
         };
         // Somebody else's Service: what happens beside a gateway must not touch it.
@@ -176,8 +181,8 @@ impl Scene {
                 node_port: None,
             }],
             traffic: Traffic::Cluster,
-            load_balancer: false,
-            external_ips: false,
+            load_balancer: Vec::new(),
+            external_ips: Vec::new(),
             endpoints: vec![1],
         };
         let net = Topology::new();
@@ -206,7 +211,7 @@ impl Scene {
             data_plane,
             services,
             _gateways: gateways,
-            edge: if load_balancer { [LOAD_BALANCER; 2] } else { NODES },
+            edge: edge_of,
             listens,
             ports: ports.iter().map(|port| (port.transport, port.port)).collect(),
             public: gateway.ports.values().map(|port| (port.port.get(), gateway.public_port(port).get())).collect(),
@@ -270,9 +275,12 @@ impl Scene {
 
     /// Where clients find a port of the gateway on a node.
     pub fn at(&self, node: usize, family: Family, port: u16) -> SocketAddr {
-        let public = self.public.iter().find(|(written, _)| *written == port);
-        let port = public.map_or(port, |(_, public)| *public);
-        SocketAddr::new(family.of(self.edge[node]), port)
+        SocketAddr::new(family.of(self.edge[node]), self.public(port))
+    }
+
+    /// The port clients connect to, by that of the spec.
+    pub fn public(&self, port: u16) -> u16 {
+        self.public.iter().find(|(written, _)| *written == port).map_or(port, |(_, public)| *public)
     }
 
     /// What clients connect to.

@@ -95,6 +95,22 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
     }
     // First, so that no port is open before its guard is there; until a pod answers, the public port is refused.
     steps.extend(plan.nodes.iter().map(|(pool, node)| node_step(plan, pool, node, files)));
+    for gateway in plan.gateways.values().filter(|gateway| !gateway.needs.status_ips.is_empty()) {
+        let mut step = step(
+            format!(
+                "The addresses of gateway {}, in its Service's status, which `kubectl apply` does not write:",
+                gateway.name
+            ),
+            [format!(
+                "kubectl -n {} patch service {} --subresource=status --type=merge --patch-file status/{}.yaml",
+                gateway.namespace, gateway.service.name, gateway.service.name
+            )],
+        );
+        step["notes"] = json!([
+            "Once more after the Service was deleted and made anew; whoever runs it needs the right to patch `services/status`."
+        ]);
+        steps.push(step);
+    }
     for gateway in plan.gateways.values() {
         let profile = &gateway.chart.profile;
         steps.push(step(

@@ -12,7 +12,7 @@ pub fn needs(addresses: &[Address], form: ClaimForm, traffic: Traffic) -> Needs 
         ClaimForm::Status => Needs {
             status_ips: addresses.to_vec(),
             // A class that no controller has: nobody else writes the status.
-            load_balancer_class: Some("portgen.dev/static"),
+            load_balancer_class: Some("static-addresses"),
             no_node_ports: true,
             ..Needs::service(ServiceType::LoadBalancer, traffic)
         },

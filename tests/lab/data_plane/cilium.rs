@@ -24,10 +24,9 @@ pub fn ruleset(services: &[Service], node: usize) -> String {
                 let pod = family.of(PODS[node]);
                 let word = port.transport.word();
                 // Without state, an answer can have come from one frontend only.
-                let here = |frontend: &&Frontend| match frontend {
-                    Frontend::Address(address, _) => service.load_balancer || *address == family.of(NODES[node]),
-                    Frontend::NodePort(_) => true,
-                };
+                let elsewhere = family.of(NODES[1 - node]);
+                let here =
+                    |frontend: &&Frontend| !matches!(frontend, Frontend::Address(address, _) if *address == elsewhere);
                 if let Some(&frontend) = service.outside(port, family).iter().find(here) {
                     let (address, public) = match frontend {
                         Frontend::Address(address, public) => (address, public),

@@ -9,7 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use data_encoding::BASE32;
 use sha2::{Digest as _, Sha256};
 
-use crate::net::{Addresses, FAMILIES, Family, LOAD_BALANCER, Machine, NODES, PODS};
+use crate::net::{Addresses, FAMILIES, Family, Machine, PODS};
 use crate::node::Variant;
 use crate::traffic::Transport;
 
@@ -91,9 +91,8 @@ impl DataPlane {
     /// Makes the rules on a node what the Services say now, and lets stale UDP connections go.
     pub fn sync(self, machine: &Machine, node: usize, services: &[Service]) {
         self.write(machine, node, services);
-        for address in
-            services.iter().filter(|one| one.load_balancer).flat_map(|_| FAMILIES.map(|one| one.of(LOAD_BALANCER)))
-        {
+        let own = |one: &Service| [&one.load_balancer[..], &one.external_ips[..]].concat();
+        for address in services.iter().flat_map(own).flat_map(|address| FAMILIES.map(|one| one.of(address))) {
             let family = if address.is_ipv4() { "ipv4" } else { "ipv6" };
             machine
                 .try_command(&["conntrack", "-f", family, "-D", "-p", "udp", "--orig-dst", &address.to_string()], "");
@@ -145,10 +144,10 @@ pub struct Service {
     pub cluster_ip: Addresses,
     pub ports: Vec<ServicePort>,
     pub traffic: Traffic,
-    /// Whether it has the load balancer's address.
-    pub load_balancer: bool,
-    /// Whether it claims the nodes' own addresses.
-    pub external_ips: bool,
+    /// The addresses a load balancer gave it.
+    pub load_balancer: Vec<Addresses>,
+    /// The addresses it claims itself.
+    pub external_ips: Vec<Addresses>,
     /// The pods behind it, by position.
     pub endpoints: Vec<usize>,
 }
@@ -177,10 +176,9 @@ impl Service {
     }
 
     fn outside(&self, port: &ServicePort, family: Family) -> Vec<Frontend> {
-        let load_balancer = self.load_balancer.then(|| Frontend::Address(family.of(LOAD_BALANCER), port.port));
-        let claimed = NODES.iter().filter(|_| self.external_ips);
-        let claimed = claimed.map(|node| Frontend::Address(family.of(*node), port.port));
-        load_balancer.into_iter().chain(claimed).chain(port.node_port.map(Frontend::NodePort)).collect()
+        let addresses = self.load_balancer.iter().chain(&self.external_ips);
+        let addresses = addresses.map(|address| Frontend::Address(family.of(*address), port.port));
+        addresses.chain(port.node_port.map(Frontend::NodePort)).collect()
     }
 }
 
