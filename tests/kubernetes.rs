@@ -51,7 +51,7 @@ fn manifests_are_what_kubernetes_takes() {
                     assert!(!service.spec.unwrap().ports.unwrap().is_empty(), "{name}");
                 }
                 ("kustomize.config.k8s.io/v1beta1", "Kustomization") => {}
-                ("metallb.io/v1beta1", "IPAddressPool" | "L2Advertisement" | "BGPAdvertisement")
+                ("metallb.io/v1beta1", "IPAddressPool" | "L2Advertisement" | "BGPAdvertisement" | "BFDProfile")
                 | ("metallb.io/v1beta2", "BGPPeer") => {
                     metal_lb(&document, &kind, &name);
                 }
@@ -60,7 +60,9 @@ fn manifests_are_what_kubernetes_takes() {
             kinds.insert(kind);
         }
     }
-    for kind in ["Namespace", "Service", "IPAddressPool", "L2Advertisement", "BGPAdvertisement", "BGPPeer"] {
+    for kind in
+        ["Namespace", "Service", "IPAddressPool", "L2Advertisement", "BGPAdvertisement", "BGPPeer", "BFDProfile"]
+    {
         assert!(kinds.contains(kind), "no {kind} was checked");
     }
 }
@@ -82,6 +84,15 @@ fn metal_lb(document: &Value, kind: &str, name: &str) {
             "nodeSelectors",
             "peers",
             "serviceSelectors",
+        ],
+        "BFDProfile" => &[
+            "receiveInterval",
+            "transmitInterval",
+            "detectMultiplier",
+            "echoInterval",
+            "echoMode",
+            "passiveMode",
+            "minimumTtl",
         ],
         _ => &[
             "myASN",

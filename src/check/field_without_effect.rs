@@ -1,7 +1,8 @@
 //! Fields that are understood and change nothing in this combination.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{Announce, Bind, Gateway, Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
+use crate::grammar::Family;
+use crate::plan::{Announce, Bgp, Bind, Gateway, Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
 
 pub static RULE: Rule = Rule {
     name: "field-without-effect",
@@ -57,6 +58,9 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
         if announced.how != Announce::Bgp && announced.bgp.is_some() {
             say(gateway.exposure("bgp"), "`bgp` is set, but the address is not announced by BGP".to_owned(), bgp_instead);
         }
+        if let Some(bgp) = announced.bgp.as_ref().filter(|_| announced.how == Announce::Bgp) {
+            of_sessions(plan, gateway, bgp, who, say);
+        }
         if announced.how != Announce::L2 && !announced.interfaces.is_empty() {
             let message = "`interfaces` chooses where layer 2 answers; nothing else has a use for it".to_owned();
             say(gateway.exposure("interfaces"), message, "take it out");
@@ -65,5 +69,31 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
     if let Some(route) = &gateway.idle_limits {
         let message = "`burst` belongs to `newConnectionsPerSecond`, which is not set".to_owned();
         say(route.clone(), message, "add `newConnectionsPerSecond`, or take `burst` out");
+    }
+}
+
+fn of_sessions(plan: &Plan, gateway: &Gateway, bgp: &Bgp, who: &str, say: &mut impl FnMut(Route, String, &str)) {
+    let here = gateway.exposure("bgp");
+    let lengths = [(Family::IPv4, "aggregationLength"), (Family::IPv6, "aggregationLengthV6")];
+    for ((family, field), _) in lengths.into_iter().zip(bgp.aggregation).filter(|(_, length)| length.is_some()) {
+        if who != "MetalLB" {
+            say(here.key(field), format!("{who} announces every address by itself"), "take it out");
+        } else if !plan.cluster.families.contains(&family) {
+            say(here.key(field), format!("this cluster serves no {family}"), "take it out");
+        }
+    }
+    let Some(bfd) = bgp.bfd else { return };
+    if who != "MetalLB" {
+        say(here.key("bfd"), format!("{who} knows no BFD"), "take it out; shorter hold timers find a dead router sooner");
+        return;
+    }
+    let bfd_at = here.key("bfd");
+    if bfd.minimum_ttl.is_some() && !bgp.peers.values().any(|peer| peer.ebgp_multi_hop) {
+        let message = "`minimumTTL` is looked at over several hops only, and no peer has `ebgpMultiHop: true`".to_owned();
+        say(bfd_at.key("minimumTTL"), message, "take it out");
+    }
+    if bfd.echo_interval.is_some() && bfd.echo_mode != Some(true) {
+        let message = "`echoInterval` belongs to `echoMode`, which is not on".to_owned();
+        say(bfd_at.key("echoInterval"), message, "add `echoMode: true`, or take `echoInterval` out");
     }
 }

@@ -18,8 +18,11 @@ macro_rules! checks {
 }
 
 checks! {
+    aggregation_beyond_pool,
     allow_list_misses_family,
     announcer_without_pod,
+    bfd_echo_refused,
+    bgp_peers_differ,
     bgp_without_sessions,
     chart_cannot_express,
     chart_version_unproven,
@@ -39,6 +42,7 @@ checks! {
     limits_beside_ipvs,
     load_balancer_ip_family,
     load_balancer_ip_outside_pool,
+    metallb_too_old,
     mode_not_available,
     more_replicas_than_nodes,
     namespace_weakened,
@@ -64,6 +68,7 @@ checks! {
     root_filesystem_written,
     root_user,
     same_nodes_in_two_pools,
+    shared_address_refused,
     single_ip_family,
     single_node,
     single_replica,

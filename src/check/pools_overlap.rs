@@ -13,7 +13,8 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let mut earlier: Vec<(&Gateway, usize, AddressRange)> = Vec::new();
-    for gateway in plan.gateways.values() {
+    // One that takes its address from another's pool has none to overlap with.
+    for gateway in plan.gateways.values().filter(|gateway| gateway.pool == gateway.name) {
         let Some((announced, who)) = gateway.strategy.announced() else { continue };
         for (position, range) in announced.addresses.iter().enumerate() {
             if let Some((other, index, _)) = earlier.iter().find(|(_, _, taken)| taken.overlaps(*range)) {
@@ -22,7 +23,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                         &RULE,
                         Place::Value(gateway.exposure("addresses").index(position)),
                         format!("`{range}` overlaps a range of `{}`; {who} refuses the second pool", other.name),
-                        "give each gateway addresses of its own",
+                        "give each gateway addresses of its own; with MetalLB, gateways that share an address name the same `allowSharedIP` and the same `addresses`",
                     )
                     .also(Place::Value(other.exposure("addresses").index(*index)), "the other range"),
                 );

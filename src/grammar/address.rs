@@ -139,6 +139,26 @@ impl AddressRange {
         Family::of(address) == self.family() && (self.first..=self.last).contains(&address)
     }
 
+    /// The prefix length of the largest network that lies in it whole.
+    #[must_use]
+    pub fn widest_prefix(self) -> u8 {
+        let (first, last, bits) = match (self.first, self.last) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => (u128::from(first.to_bits()), u128::from(last.to_bits()), 32),
+            (IpAddr::V6(first), IpAddr::V6(last)) => (first.to_bits(), last.to_bits(), 128),
+            // Both ends are of one family.
+            _ => return 0,
+        };
+        (0..=bits)
+            .find(|&length| {
+                let host_bits = bits - length;
+                let mask = if host_bits == 128 { u128::MAX } else { (1 << host_bits) - 1 };
+                // The first network of this length that starts in the range must end in it, too.
+                let start = if first & mask == 0 { Some(first) } else { (first | mask).checked_add(1) };
+                start.is_some_and(|start| start <= last && last - start >= mask)
+            })
+            .unwrap_or(bits)
+    }
+
     /// Whether any address lies in both.
     #[must_use]
     pub fn overlaps(self, other: Self) -> bool {
@@ -211,5 +231,18 @@ mod tests {
         assert!(!range.overlaps("2001:db8::/64".parse().unwrap()));
         assert!("192.168.1.2-192.168.1.1".parse::<AddressRange>().is_err());
         assert!("192.168.1.2-::1".parse::<AddressRange>().is_err());
+    }
+
+    #[test]
+    fn a_range_knows_its_largest_network() {
+        let widest = |text: &str| text.parse::<AddressRange>().unwrap().widest_prefix();
+        assert_eq!(widest("192.0.2.0/28"), 28);
+        assert_eq!(widest("192.0.2.1-192.0.2.14"), 30);
+        assert_eq!(widest("192.0.2.10-192.0.2.40"), 28);
+        assert_eq!(widest("192.0.2.7-192.0.2.7"), 32);
+        assert_eq!(widest("0.0.0.0/0"), 0);
+        assert_eq!(widest("::/0"), 0);
+        assert_eq!(widest("2001:db8::/124"), 124);
+        assert_eq!(widest("255.255.255.255-255.255.255.255"), 32);
     }
 }

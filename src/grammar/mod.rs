@@ -4,7 +4,7 @@ mod address;
 mod version;
 
 pub use address::{AddressRange, Cidr, Family};
-pub use version::{CiliumVersion, KubernetesVersion};
+pub use version::{CiliumVersion, KubernetesVersion, MetalLbVersion};
 
 use std::borrow::Cow;
 use std::fmt;
@@ -81,6 +81,7 @@ grammars!(
     Address,
     KubernetesVersion,
     CiliumVersion,
+    MetalLbVersion,
 );
 
 /// Gives a grammar type serde's and schemars' traits through `FromStr` and `Display`.

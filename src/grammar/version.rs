@@ -70,6 +70,59 @@ minor_version!(
     "major and minor in quotes, `\"1.14\"` or newer: `\"1.20\"`", 14
 );
 
+/// A MetalLB version, with or without its patch: decides annotations and what its objects can say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct MetalLbVersion {
+    minor: u16,
+    patch: Option<u16>,
+}
+
+impl MetalLbVersion {
+    /// The newest one whose objects portgen knows.
+    pub const NEWEST: Self = Self { minor: 16, patch: None };
+
+    /// Whether this is 0.`minor`.`patch` or newer; one without a patch is that minor's oldest.
+    #[must_use]
+    pub fn at_least(self, minor: u16, patch: u16) -> bool {
+        (self.minor, self.patch.unwrap_or(0)) >= (minor, patch)
+    }
+
+    /// Whether this may be 0.`minor`.`patch` or newer; one without a patch may be that minor's newest.
+    #[must_use]
+    pub fn may_be(self, minor: u16, patch: u16) -> bool {
+        (self.minor, self.patch.unwrap_or(u16::MAX)) >= (minor, patch)
+    }
+}
+
+impl fmt::Display for MetalLbVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0.{}", self.minor)?;
+        self.patch.map_or(Ok(()), |patch| write!(f, ".{patch}"))
+    }
+}
+
+impl Grammar for MetalLbVersion {
+    const FORMAT: &'static str = "metallb-version";
+    const PATTERN: &'static str = "^0\\.[1-9]?[0-9](\\.[1-9]?[0-9])?$";
+    const DESCRIPTION: &'static str = "major and minor in quotes, with or without the patch: `\"0.16\"`, `\"0.14.8\"`";
+}
+
+impl FromStr for MetalLbVersion {
+    type Err = Refusal;
+    fn from_str(text: &str) -> Result<Self, Refusal> {
+        let mut parts = text.splitn(3, '.');
+        let core = parts.next().zip(parts.next()).map(|(major, minor)| format!("{major}.{minor}"));
+        let patch = parts.next().map(|patch| two_numbers(&format!("0.{patch}")).map(|(_, patch)| patch));
+        core.and_then(|core| two_numbers(&core))
+            .filter(|&(major, minor)| major == 0 && minor <= 99)
+            .filter(|_| patch.is_none_or(|patch| patch.is_some_and(|patch| patch <= 99)))
+            .map(|(_, minor)| Self { minor, patch: patch.flatten() })
+            .ok_or_else(|| Refusal { wanted: "a MetalLB version", help: Self::DESCRIPTION.to_owned() })
+    }
+}
+textual!(MetalLbVersion);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,6 +133,17 @@ mod tests {
         assert!(version.at_least(33) && !version.at_least(34));
         for text in ["1.3.3", "v1.33", "1.033", "1", "1.", "2.1", "1.24", "1.100", ""] {
             assert!(text.parse::<KubernetesVersion>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_version_without_a_patch_is_any_of_its_minor() {
+        let version = |text: &str| text.parse::<MetalLbVersion>().unwrap();
+        assert!(!version("0.14").at_least(14, 9) && version("0.14").may_be(14, 9));
+        assert!(version("0.14.9").at_least(14, 9) && !version("0.14.8").may_be(14, 9));
+        assert_eq!(version("0.14.8").to_string(), "0.14.8");
+        for text in ["1.0", "0.016", "0.16.", "0.16.100", "0.16.1.1", "v0.16", "0", ".16", ""] {
+            assert!(text.parse::<MetalLbVersion>().is_err(), "{text}");
         }
     }
 }

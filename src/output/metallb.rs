@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::grammar::DnsLabel;
-use crate::plan::{Announce, Announced, Bgp, Gateway, Plan, Strategy};
+use crate::grammar::{Address, DnsLabel};
+use crate::plan::{Announce, Announced, Bfd, Bgp, Gateway, Plan, Strategy};
 
 /// The namespace MetalLB runs in.
 pub const NAMESPACE: &str = "metallb-system";
@@ -12,7 +12,7 @@ pub const NAMESPACE: &str = "metallb-system";
 pub fn objects(plan: &Plan) -> Vec<(String, Vec<Value>)> {
     let mut files: Vec<(String, Vec<Value>)> = Vec::new();
     for gateway in plan.gateways.values() {
-        if let Strategy::MetalLb { .. } = gateway.strategy {
+        if writes_objects(gateway) {
             files.push((format!("{}.yaml", gateway.name), of_gateway(plan, gateway)));
         }
     }
@@ -28,6 +28,11 @@ pub fn objects(plan: &Plan) -> Vec<(String, Vec<Value>)> {
     });
     files.push(("kustomization.yaml".to_owned(), vec![kustomization]));
     files
+}
+
+/// Whether a gateway has objects of its own: not one without MetalLB, nor one that shares the address of another.
+pub fn writes_objects(gateway: &Gateway) -> bool {
+    matches!(gateway.strategy, Strategy::MetalLb { .. }) && gateway.pool == gateway.name
 }
 
 /// The speaker runs in the node's network namespace with raw sockets, and Helm labels no namespace.
@@ -74,7 +79,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
             objects.push(object("v1beta1", "L2Advertisement", name, &advertisement));
         }
         (Announce::Bgp, Some(bgp)) => {
-            let peers: Vec<String> = bgp.peers.keys().map(|peer| peer_name(name, peer)).collect();
+            let peers: Vec<String> = bgp.peers.values().map(|peer| session(plan, peer.address).name).collect();
             advertisement["peers"] = json!(peers);
             if !bgp.communities.is_empty() {
                 advertisement["communities"] = json!(bgp.communities);
@@ -82,7 +87,14 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
             if let Some(local_pref) = bgp.local_pref {
                 advertisement["localPref"] = json!(local_pref);
             }
-            objects.extend(peers_of(name, bgp, &node_selectors));
+            for (field, length) in ["aggregationLength", "aggregationLengthV6"].into_iter().zip(bgp.aggregation) {
+                if let Some(length) = length {
+                    advertisement[field] = json!(length);
+                }
+            }
+            let profile = bgp.bfd.map(|bfd| bfd_profile(name, &bfd));
+            objects.extend(profile);
+            objects.extend(peers_of(plan, gateway, bgp));
             objects.push(object("v1beta1", "BGPAdvertisement", name, &advertisement));
         }
         // A rule has refused BGP without sessions.
@@ -91,12 +103,53 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
     objects
 }
 
-fn peer_name(gateway: &str, peer: &DnsLabel) -> String {
-    format!("{gateway}-{peer}")
+fn bfd_profile(name: &str, bfd: &Bfd) -> Value {
+    let mut spec = json!(bfd);
+    // The API spells what everyone writes TTL in its own way.
+    if let Some(ttl) = spec.as_object_mut().and_then(|fields| fields.remove("minimumTTL")) {
+        spec["minimumTtl"] = ttl;
+    }
+    object("v1beta1", "BFDProfile", name, &spec)
 }
 
-fn peers_of<'a>(gateway: &'a str, bgp: &'a Bgp, node_selectors: &'a [Value]) -> impl Iterator<Item = Value> + 'a {
-    bgp.peers.iter().map(move |(name, peer)| {
+/// A session with a router: MetalLB refuses a second one from the same node, so gateways with a common router share it.
+struct Session<'a> {
+    name: String,
+    owner: &'a DnsLabel,
+    /// The pools of every gateway that announces over it.
+    pools: Vec<DnsLabel>,
+}
+
+fn session(plan: &Plan, router: Address) -> Session<'_> {
+    let mut session: Option<Session<'_>> = None;
+    for gateway in plan.gateways.values().filter(|gateway| writes_objects(gateway)) {
+        let Strategy::MetalLb {
+            announced: Announced { how: Announce::Bgp, bgp: Some(bgp), announce_from, .. }, ..
+        } = &gateway.strategy
+        else {
+            continue;
+        };
+        let Some((peer, _)) = bgp.peers.iter().find(|(_, peer)| peer.address == router) else { continue };
+        let session = session.get_or_insert_with(|| Session {
+            name: format!("{}-{peer}", gateway.name),
+            owner: &gateway.name,
+            pools: Vec::new(),
+        });
+        for pool in announce_from {
+            if !session.pools.contains(pool) {
+                session.pools.push(pool.clone());
+            }
+        }
+    }
+    session.expect("the caller's own gateway has a session with this router")
+}
+
+fn peers_of<'a>(plan: &'a Plan, gateway: &'a Gateway, bgp: &'a Bgp) -> impl Iterator<Item = Value> + 'a {
+    bgp.peers.values().filter_map(move |peer| {
+        let session = session(plan, peer.address);
+        if *session.owner != gateway.name {
+            return None;
+        }
         let mut spec = json!({
             "myASN": bgp.local_asn,
             "peerASN": peer.asn,
@@ -109,10 +162,14 @@ fn peers_of<'a>(gateway: &'a str, bgp: &'a Bgp, node_selectors: &'a [Value]) -> 
         if let Some(secret) = &peer.password_secret {
             spec["passwordSecret"] = json!({"name": secret});
         }
+        if bgp.bfd.is_some() {
+            spec["bfdProfile"] = json!(gateway.name);
+        }
+        let node_selectors = node_selectors(plan, &session.pools);
         if !node_selectors.is_empty() {
             spec["nodeSelectors"] = json!(node_selectors);
         }
-        object("v1beta2", "BGPPeer", &peer_name(gateway, name), &spec)
+        Some(object("v1beta2", "BGPPeer", &session.name, &spec))
     })
 }
 

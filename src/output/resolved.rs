@@ -29,7 +29,7 @@ pub fn resolved(plan: &Plan) -> Value {
     let pools: Map<String, Value> = plan.pools.iter().map(|(name, value)| (name.to_string(), pool(value))).collect();
     let gateways: Map<String, Value> =
         plan.gateways.iter().map(|(name, value)| (name.to_string(), gateway(value))).collect();
-    json!({
+    let mut value = json!({
         "apiVersion": "portgen/v1alpha1",
         "kind": "Cluster",
         "metadata": {"name": plan.name},
@@ -43,7 +43,11 @@ pub fn resolved(plan: &Plan) -> Value {
         },
         "nodePools": pools,
         "gateways": gateways,
-    })
+    });
+    if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
+        value["cluster"]["metalLB"] = json!({"version": cluster.metal_lb});
+    }
+    value
 }
 
 fn pool(pool: &Pool) -> Value {
@@ -192,6 +196,14 @@ fn sessions(bgp: &Bgp) -> Value {
     let mut value = json!({"localASN": bgp.local_asn, "peers": peers, "communities": bgp.communities});
     if let Some(local_pref) = bgp.local_pref {
         value["localPref"] = json!(local_pref);
+    }
+    for (field, length) in ["aggregationLength", "aggregationLengthV6"].into_iter().zip(bgp.aggregation) {
+        if let Some(length) = length {
+            value[field] = json!(length);
+        }
+    }
+    if let Some(bfd) = bgp.bfd {
+        value["bfd"] = json!(bfd);
     }
     value
 }

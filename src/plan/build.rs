@@ -9,7 +9,7 @@ use super::{
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
-use crate::grammar::{DnsLabel, Family, Port, PortName, PortRange};
+use crate::grammar::{DnsLabel, Family, MetalLbVersion, Port, PortName, PortRange};
 use crate::input::spec::{self, Spec};
 
 /// Fills in every default and works out what each strategy needs. What a spec names but does not have is left out
@@ -25,7 +25,8 @@ pub fn build(spec: &Spec, charts: &Charts) -> Plan {
     for (name, written) in &spec.gateways.0 {
         let route = Route::of(["gateways"]).key(name);
         let Some(chart) = chart(written, &route, charts, &mut dangling) else { continue };
-        let context = Context { cluster: &cluster, pools: &pools, chart };
+        let pool = super::strategy::shared_pool(&spec.gateways.0, name);
+        let context = Context { cluster: &cluster, pools: &pools, chart, pool };
         gateways.insert(name.clone(), context.gateway(name, written, route, &mut node_ports, &mut dangling));
     }
     let nodes = nodes(&cluster, &pools, &gateways);
@@ -53,6 +54,7 @@ fn cluster(written: &spec::Cluster) -> Cluster {
         families: written.ip_families.as_slice().to_vec(),
         pod_security: written.pod_security.unwrap_or(PodSecurity::Restricted),
         strict_arp,
+        metal_lb: written.metal_lb.as_ref().map_or(MetalLbVersion::NEWEST, |metal_lb| metal_lb.version),
         idle_mode,
     }
 }
@@ -113,6 +115,7 @@ struct Context<'a> {
     cluster: &'a Cluster,
     pools: &'a BTreeMap<DnsLabel, Pool>,
     chart: &'a Chart,
+    pool: &'a DnsLabel,
 }
 
 impl Context<'_> {
@@ -137,7 +140,7 @@ impl Context<'_> {
             let of_pools = pools.iter().flat_map(|pool| &self.pools[pool].addresses).copied();
             addresses.extend(of_pools.filter(|address| families.contains(&Family::of(address.0))));
         }
-        let needs = strategy.needs(name);
+        let needs = strategy.needs(self.pool, self.cluster.metal_lb);
         let mut ports = self.ports(written, &route, &strategy);
         let owner = self.service_owner(&ports, &needs);
         if needs.service_type == ServiceType::NodePort {
@@ -166,6 +169,7 @@ impl Context<'_> {
             ports,
             replicas: replicas(written.replicas.as_ref()),
             needs,
+            pool: self.pool.clone(),
             service: Service {
                 owner,
                 name: match owner {

@@ -8,7 +8,7 @@ mod strategy;
 
 pub use build::build;
 pub use strategy::{
-    Announced, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy, Traffic,
+    Announced, Bfd, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy, Traffic,
 };
 
 use std::collections::BTreeMap;
@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 use crate::chart::Chart;
 use crate::finding::Route;
 use crate::grammar::{
-    Address, CiliumVersion, DnsLabel, Family, InterfaceName, KubernetesVersion, Port, PortName, PortRange,
+    Address, CiliumVersion, DnsLabel, Family, InterfaceName, KubernetesVersion, MetalLbVersion, Port, PortName,
+    PortRange,
 };
 pub use crate::input::spec::{
     Announce, Bind, ClaimForm, CloudProvider, Cni, DirectNodePort, KubeProxyMode, Mechanism, Os, PodSecurity, Protocol,
@@ -80,6 +81,8 @@ pub struct Cluster {
     pub pod_security: PodSecurity,
     /// Whether kube-proxy already runs with strictARP.
     pub strict_arp: bool,
+    /// The MetalLB that gateways with an address of its own count on.
+    pub metal_lb: MetalLbVersion,
     /// A kube-proxy mode that was named beside a Cilium that replaces kube-proxy.
     pub idle_mode: bool,
 }
@@ -194,6 +197,8 @@ pub struct Gateway {
     pub strategy: Strategy,
     /// What the strategy needs, said without its name.
     pub needs: Needs,
+    /// The gateway whose address pool its Service takes from: itself, unless it shares another one's.
+    pub pool: DnsLabel,
     /// Its Service, and who writes it.
     pub service: Service,
     /// What its containers run as.

@@ -59,6 +59,26 @@ bounded!(
     Id, u32, 0, 4_294_967_295, "a number from 0 to 4294967295"
 );
 bounded!(
+    /// An interval between packets of BFD.
+    Milliseconds, u32, 10, 60_000, "a number from 10 to 60000"
+);
+bounded!(
+    /// How many packets of BFD may be missed.
+    Multiplier, u32, 2, 255, "a number from 2 to 255"
+);
+bounded!(
     /// A share of a hundred.
     Percent, u8, 1, 100, "a number from 1 to 100"
+);
+bounded!(
+    /// The prefix length of an IPv4 network.
+    PrefixV4, u8, 1, 32, "a number from 1 to 32"
+);
+bounded!(
+    /// The prefix length of an IPv6 network.
+    PrefixV6, u8, 1, 128, "a number from 1 to 128"
+);
+bounded!(
+    /// The lowest TTL of a packet that is believed.
+    Ttl, u32, 1, 254, "a number from 1 to 254"
 );

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Asn, BgpPort, Count, Id, NonEmptyMap};
+use super::{Asn, BgpPort, Count, Id, Milliseconds, Multiplier, NonEmptyMap, PrefixV4, PrefixV6, Ttl};
 use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName};
 
 /// How clients reach a gateway: a strategy and its own fields.
@@ -332,6 +332,42 @@ pub struct Bgp {
     /// LOCAL_PREF, for sessions inside one autonomous system.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub local_pref: Option<Id>,
+    /// The prefix length of IPv4 announcements, with MetalLB; 32 unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation_length: Option<PrefixV4>,
+    /// The prefix length of IPv6 announcements, with MetalLB; 128 unless said.
+    #[serde(default, rename = "aggregationLengthV6", skip_serializing_if = "Option::is_none")]
+    pub aggregation_length_v6: Option<PrefixV6>,
+    /// Finds a dead router sooner than BGP does, with MetalLB; no BFD unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bfd: Option<Bfd>,
+}
+
+/// Bidirectional forwarding detection on every session; what is left out is FRR's default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Bfd {
+    /// The shortest interval between packets this side can receive; 300 unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub receive_interval: Option<Milliseconds>,
+    /// The shortest interval between packets this side sends; 300 unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transmit_interval: Option<Milliseconds>,
+    /// How many packets may be missed; 3 unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detect_multiplier: Option<Multiplier>,
+    /// The shortest interval between echoes this side can receive; 50 unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo_interval: Option<Milliseconds>,
+    /// Whether echoes are sent, IPv4 and one hop only; `false` unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub echo_mode: Option<bool>,
+    /// Whether the router has to begin; `false` unless said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub passive_mode: Option<bool>,
+    /// The lowest TTL of a packet that is believed, over several hops; 254 unless said.
+    #[serde(default, rename = "minimumTTL", skip_serializing_if = "Option::is_none")]
+    pub minimum_ttl: Option<Ttl>,
 }
 
 /// A router that the announcing nodes hold a session with.

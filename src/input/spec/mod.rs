@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::grammar::{
     Address, ChartVersion, CiliumVersion, DnsLabel, Family, InterfaceName, KubernetesVersion, LabelKey, LabelValue,
-    Port, PortName, PortRange, Sentence,
+    MetalLbVersion, Port, PortName, PortRange, Sentence,
 };
 
 mod bounded;
@@ -101,6 +101,17 @@ pub struct Cluster {
     /// The Pod Security level that gateway namespaces must enforce; `restricted` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod_security: Option<PodSecurity>,
+    /// The MetalLB that is installed, for gateways with `strategy: metalLB`.
+    #[serde(default, rename = "metalLB", skip_serializing_if = "Option::is_none")]
+    pub metal_lb: Option<MetalLb>,
+}
+
+/// The MetalLB that is installed.
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetalLb {
+    /// Its version, quoted; the newest portgen knows, 0.16, unless said.
+    pub version: MetalLbVersion,
 }
 
 /// What turns a Service into packets.

@@ -244,9 +244,17 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
                 Announce::Bgp => "Every announcing node tells its routers; they spread connections over the nodes.",
                 Announce::Node => "The addresses of the nodes are the Service's: a client of a node that is gone has to try another.",
             }.to_owned());
-            story.push(
-                "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node, and allowFrom does not shut them.".to_owned(),
-            );
+            story.push(if gateway.needs.no_node_ports {
+                "The Service has no node ports, so allowFrom has no way around it. A Service that had some keeps them: take them out with `kubectl edit`.".to_owned()
+            } else {
+                "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node.".to_owned()
+            });
+            if gateway.pool != gateway.name {
+                story.push(format!(
+                    "It shares the address of {}, whose pool and announcement serve both.",
+                    gateway.pool
+                ));
+            }
         }
     }
     if gateway.needs.policy == Some(TrafficPolicy::Local) {

@@ -73,10 +73,12 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
         steps.push(step);
     }
     if !metallb::objects(plan).is_empty() {
-        steps.push(step(
-            "MetalLB's pools and announcements, with MetalLB 0.13 or newer installed:",
+        let mut step = step(
+            format!("MetalLB's pools and announcements, written for MetalLB {}:", plan.cluster.metal_lb),
             ["kubectl apply --server-side -k metallb".to_owned()],
-        ));
+        );
+        step["notes"] = json!(metallb_notes(plan));
+        steps.push(step);
     }
     if plan.cluster.node_port_range != PortRange::kubernetes_default()
         && plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort)
@@ -127,6 +129,28 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
         ));
     }
     steps
+}
+
+/// What MetalLB's BGP needs of its own installation.
+fn metallb_notes(plan: &Plan) -> Vec<String> {
+    let mut sessions = plan.gateways.values().filter_map(|gateway| gateway.strategy.announced()?.0.bgp.as_ref());
+    let version = plan.cluster.metal_lb;
+    if sessions.clone().next().is_none() {
+        return Vec::new();
+    }
+    let mut notes = Vec::new();
+    if !version.at_least(16, 0) {
+        notes.push(format!(
+            "MetalLB {version} speaks BGP natively or through FRR, as it was installed; BFD, IPv6 and large communities need FRR."
+        ));
+    }
+    if sessions.any(|bgp| bgp.bfd.is_some()) {
+        notes.push(
+            "BFD uses UDP 3784 and 3785, over several hops 4784: let them through between the nodes and their routers."
+                .to_owned(),
+        );
+    }
+    notes
 }
 
 fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>) -> Value {
@@ -280,7 +304,7 @@ pub fn remove(plan: &Plan) -> Vec<Value> {
         if gateway.service.owner == Owner::Portgen {
             commands.push(format!("kubectl delete -f manifests/service-{}.yaml", gateway.service.name));
         }
-        if let Strategy::MetalLb { .. } = gateway.strategy {
+        if metallb::writes_objects(gateway) {
             commands.push(format!("kubectl delete -f metallb/{}.yaml", gateway.name));
         }
         steps.push(step(format!("Gateway {}:", gateway.name), commands));

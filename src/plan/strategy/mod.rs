@@ -9,11 +9,14 @@ mod metal_lb;
 mod node_port;
 mod node_port_redirect;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use metal_lb::shared_pool;
 
 use super::PortPlan;
 use super::node::Way;
-use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName};
+use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName, MetalLbVersion};
+pub use crate::input::spec::Bfd;
 use crate::input::spec::{
     self, Announce, Bind, ClaimForm, CloudProvider, DirectNodePort, Exposure, Mechanism, PodSecurity, SessionAffinity,
     TrafficPolicy,
@@ -145,6 +148,21 @@ pub struct Announced {
 }
 
 impl Announced {
+    /// Whether another Service's address may be this one's too: pool, address and announcement are the same.
+    #[must_use]
+    pub fn same_as(&self, other: &Self) -> bool {
+        self.same_pool(other)
+            && (self.how, &self.load_balancer_ips, &self.bgp) == (other.how, &other.load_balancer_ips, &other.bgp)
+            && self.interfaces.iter().collect::<BTreeSet<_>>() == other.interfaces.iter().collect()
+            && self.announce_from.iter().collect::<BTreeSet<_>>() == other.announce_from.iter().collect()
+    }
+
+    /// Whether both name the same addresses, in whatever order.
+    #[must_use]
+    pub fn same_pool(&self, other: &Self) -> bool {
+        self.addresses.iter().collect::<BTreeSet<_>>() == other.addresses.iter().collect()
+    }
+
     /// The addresses as `one,other`, as annotations name them.
     fn wanted(&self) -> Option<String> {
         let list: Vec<String> = self.load_balancer_ips.iter().map(ToString::to_string).collect();
@@ -164,7 +182,7 @@ pub struct Limits {
 }
 
 /// BGP sessions of the announcing nodes.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bgp {
     /// Their own autonomous system.
     pub local_asn: u32,
@@ -174,10 +192,14 @@ pub struct Bgp {
     pub communities: Vec<Community>,
     /// LOCAL_PREF.
     pub local_pref: Option<u32>,
+    /// The prefix length of what is announced, by family; a host's when absent.
+    pub aggregation: [Option<u8>; 2],
+    /// Detection of dead routers.
+    pub bfd: Option<Bfd>,
 }
 
 /// A router.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BgpPeer {
     /// Its address.
     pub address: Address,
@@ -366,16 +388,16 @@ impl Strategy {
         }
     }
 
-    /// What it needs for a gateway of this name.
+    /// What it needs for a gateway that takes its address from this pool.
     #[must_use]
-    pub fn needs(&self, gateway: &DnsLabel) -> Needs {
+    pub fn needs(&self, pool: &DnsLabel, metal_lb: MetalLbVersion) -> Needs {
         match self {
             Self::NodePortRedirect { traffic, .. } => node_port_redirect::needs(*traffic),
             Self::NodePort { traffic } => node_port::needs(*traffic),
             Self::HostNetwork { .. } => host_network::needs(),
             Self::HostPort { host_ip } => host_port::needs(*host_ip),
             Self::MetalLb { announced, allow_from, allow_shared_ip, traffic } => {
-                metal_lb::needs(announced, allow_from, allow_shared_ip.as_ref(), *traffic, gateway)
+                metal_lb::needs(announced, allow_from, allow_shared_ip.as_ref(), *traffic, pool, metal_lb)
             }
             Self::CiliumLoadBalancer { announced, allow_from, sharing_key, traffic } => {
                 cilium_load_balancer::needs(announced, allow_from, sharing_key.as_ref(), *traffic)
@@ -487,6 +509,11 @@ fn resolve_bgp(bgp: &spec::Bgp) -> Bgp {
         peers: bgp.peers.0.iter().map(|(name, written)| (name.clone(), peer(written))).collect(),
         communities: bgp.communities.clone(),
         local_pref: bgp.local_pref.map(spec::Id::get),
+        aggregation: [
+            bgp.aggregation_length.map(spec::PrefixV4::get),
+            bgp.aggregation_length_v6.map(spec::PrefixV6::get),
+        ],
+        bfd: bgp.bfd,
     }
 }
 
