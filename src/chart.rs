@@ -185,6 +185,12 @@ pub enum NameRule {
 pub struct Express {
     /// hostNetwork at all.
     pub host_network: bool,
+    /// A port of the node for each listener.
+    #[serde(default)]
+    pub host_port: bool,
+    /// The address of the node beside it.
+    #[serde(default, rename = "hostIP")]
+    pub host_ip: bool,
     /// `ipFamilies` and `ipFamilyPolicy` on the proxy Service.
     pub ip_families: bool,
     /// UDP ports on the proxy Service.

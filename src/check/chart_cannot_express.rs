@@ -22,6 +22,15 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             let place = Place::Value(gateway.exposure("strategy"));
             say(place, format!("the {chart} chart has no hostNetwork"), "use `strategy: nodePortRedirect` or `metalLB`".to_owned());
         }
+        if gateway.needs.host_port && !express.host_port {
+            let place = Place::Value(gateway.exposure("strategy"));
+            say(place, format!("the {chart} chart has no hostPort"), "use `strategy: hostNetwork`, which the chart has".to_owned());
+        }
+        if gateway.needs.host_ip.is_some() && express.host_port && !express.host_ip {
+            let place = Place::Value(gateway.exposure("hostIP"));
+            let help = "take `hostIP` out: the port is then mapped on every address of the node";
+            say(place, format!("the {chart} chart has no hostIP beside its hostPort"), help.to_owned());
+        }
         if plan.cluster.families.contains(&Family::IPv6) && !express.listen_ipv6 {
             let place = Place::Value(gateway.route.key("chart"));
             say(place, format!("{chart} does not listen on IPv6"), "choose another chart, or `ipFamilies: [IPv4]`".to_owned());

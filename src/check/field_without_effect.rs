@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
-use crate::plan::{Announce, Bgp, Bind, Gateway, Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
+use crate::plan::{Announce, Announced, Bgp, Bind, Gateway, Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
 
 pub static RULE: Rule = Rule {
     name: "field-without-effect",
@@ -65,6 +65,15 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
             let message = "`interfaces` chooses where layer 2 answers; nothing else has a use for it".to_owned();
             say(gateway.exposure("interfaces"), message, "take it out");
         }
+        if announced.how == Announce::Node {
+            of_node_addresses(gateway, announced, say);
+        }
+        if let Some(bgp) = announced.bgp.as_ref().filter(|bgp| bgp.local_pref.is_some())
+            && bgp.peers.values().all(|peer| peer.asn != bgp.local_asn)
+        {
+            let message = "`localPref` is told inside one autonomous system only, and every router is in another".to_owned();
+            say(gateway.exposure("bgp").key("localPref"), message, "take it out, or use `communities`");
+        }
     }
     if let Some(route) = &gateway.idle_limits {
         let message = "`burst` belongs to `newConnectionsPerSecond`, which is not set".to_owned();
@@ -95,5 +104,23 @@ fn of_sessions(plan: &Plan, gateway: &Gateway, bgp: &Bgp, who: &str, say: &mut i
     if bfd.echo_interval.is_some() && bfd.echo_mode != Some(true) {
         let message = "`echoInterval` belongs to `echoMode`, which is not on".to_owned();
         say(bfd_at.key("echoInterval"), message, "add `echoMode: true`, or take `echoInterval` out");
+    }
+}
+
+/// What chooses or moves an address, where the nodes keep their own.
+fn of_node_addresses(gateway: &Gateway, announced: &Announced, say: &mut impl FnMut(Route, String, &str)) {
+    let mut fields = Vec::new();
+    if !announced.addresses.is_empty() {
+        fields.push("addresses");
+    }
+    if announced.ips_listed || !announced.load_balancer_ips.is_empty() {
+        fields.push("loadBalancerIP");
+    }
+    if let Strategy::CiliumLoadBalancer { sharing_key: Some(_), .. } = gateway.strategy {
+        fields.push("sharingKey");
+    }
+    for field in fields {
+        let message = format!("with `announce: node` the Service has the nodes' own addresses, and `{field}` chooses nothing");
+        say(gateway.exposure(field), message, "take it out, or use `announce: l2`");
     }
 }

@@ -1,4 +1,4 @@
-//! hostNetwork in a cluster whose gateway namespaces must enforce more than Pod Security lets pass.
+//! hostNetwork or hostPort in a cluster whose gateway namespaces must enforce more than Pod Security lets pass.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::plan::{Plan, PodSecurity};
@@ -18,12 +18,13 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             PodSecurity::Baseline => "baseline",
             PodSecurity::Privileged => "privileged",
         };
+        let what = if gateway.needs.host_port { "maps ports of the node to pods" } else { "puts pods in the node's network namespace" };
         findings.push(
             Finding::new(
                 &RULE,
                 Place::Value(gateway.exposure("strategy")),
                 format!(
-                    "`{}` puts pods in the node's network namespace, which Pod Security `{level}` refuses, and `{}` must enforce `{level}`",
+                    "`{}` {what}, which Pod Security `{level}` refuses, and `{}` must enforce `{level}`",
                     gateway.strategy.name(),
                     gateway.namespace,
                 ),

@@ -2,7 +2,7 @@
 
 use super::load_balancer_ip_family::route;
 use crate::finding::{Finding, Place, Rule, Severity, listed};
-use crate::plan::Plan;
+use crate::plan::{Announce, Plan};
 
 pub static RULE: Rule = Rule {
     name: "load-balancer-ip-outside-pool",
@@ -13,7 +13,9 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Some((announced, _)) = gateway.strategy.announced() else { continue };
+        let Some((announced, _)) = gateway.strategy.announced().filter(|(announced, _)| announced.how != Announce::Node) else {
+            continue;
+        };
         let addresses = &announced.addresses;
         for (position, address) in announced.load_balancer_ips.iter().enumerate() {
             if addresses.iter().any(|range| range.contains(address.0)) {

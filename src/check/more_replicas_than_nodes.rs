@@ -11,7 +11,7 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    for gateway in plan.gateways.values().filter(|gateway| gateway.needs.host_network) {
+    for gateway in plan.gateways.values().filter(|gateway| gateway.needs.holds_node_ports()) {
         let Some(nodes) = gateway.nodes(plan) else { continue };
         let most = gateway.replicas.max();
         if most <= nodes {

@@ -1,5 +1,6 @@
 //! Two address pools that hold the same address.
 
+use super::shared_address_apart::shares_with;
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::grammar::AddressRange;
 use crate::plan::{Gateway, Plan};
@@ -17,13 +18,22 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values().filter(|gateway| gateway.pool == gateway.name) {
         let Some((announced, who)) = gateway.strategy.announced() else { continue };
         for (position, range) in announced.addresses.iter().enumerate() {
-            if let Some((other, index, _)) = earlier.iter().find(|(_, _, taken)| taken.overlaps(*range)) {
+            let clash = earlier.iter().find(|(other, _, taken)| {
+                taken.overlaps(*range) && !(taken == range && shares_with(gateway, other))
+            });
+            if let Some((other, index, _)) = clash {
+                let same = other.strategy.announced().is_some_and(|(_, other)| other == who);
+                let consequence = match who {
+                    "Cilium" if same => "Cilium gives nothing out of the second pool",
+                    _ if same => "MetalLB refuses the second pool",
+                    _ => "MetalLB and Cilium may give the same address to two Services",
+                };
                 findings.push(
                     Finding::new(
                         &RULE,
                         Place::Value(gateway.exposure("addresses").index(position)),
-                        format!("`{range}` overlaps a range of `{}`; {who} refuses the second pool", other.name),
-                        "give each gateway addresses of its own; with MetalLB, gateways that share an address name the same `allowSharedIP` and the same `addresses`",
+                        format!("`{range}` overlaps a range of `{}`; {consequence}", other.name),
+                        "give each gateway addresses of its own; gateways that share an address name the same key and the same `addresses`",
                     )
                     .also(Place::Value(other.exposure("addresses").index(*index)), "the other range"),
                 );

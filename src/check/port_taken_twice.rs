@@ -27,10 +27,10 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             take(&mut listeners, (port.protocol, target), holder("targetPort"), "", findings);
         }
     }
-    for (pool, node) in &plan.nodes {
+    for pool in plan.pools.keys() {
         let mut taken: BTreeMap<(Protocol, u16), (Holder, &Gateway)> = BTreeMap::new();
         let here = format!(" on the nodes of `{pool}`");
-        for door in &node.doors {
+        for door in plan.nodes.get(pool).into_iter().flat_map(|node| &node.doors) {
             let gateway = &plan.gateways[&door.gateway];
             let holder = |field: &str| (format!("`{}` of `{}`", door.name, door.gateway), door.route.key(field));
             let mut ports = vec![(door.port.get(), holder("port"))];
@@ -39,6 +39,12 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             }
             for (number, holder) in ports {
                 between(&mut taken, (door.protocol, number), holder, gateway, &here, findings);
+            }
+        }
+        for gateway in plan.gateways.values().filter(|gateway| gateway.needs.host_port && gateway.pools.contains(pool)) {
+            for (name, port) in &gateway.ports {
+                let holder = (format!("`{name}` of `{}`", gateway.name), port.route.key("port"));
+                between(&mut taken, (port.protocol, port.port.get()), holder, gateway, &here, findings);
             }
         }
         for gateway in plan.gateways.values().filter(|gateway| gateway.needs.host_network && gateway.pools.contains(pool)) {

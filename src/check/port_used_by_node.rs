@@ -109,6 +109,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             if let (ServiceType::NodePort, Some(node_port)) = (gateway.needs.service_type, port.node_port) {
                 say(port.protocol, node_port.get(), port.route.key("nodePort"), findings);
             }
+            if gateway.needs.host_port {
+                say(port.protocol, port.port.get(), port.route.key("port"), findings);
+            }
             // Without a door, a process in the node's network namespace still listens.
             if gateway.needs.host_network {
                 say(port.protocol, port.target_port.get(), port.route.key("targetPort"), findings);

@@ -27,7 +27,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 /// Whether `values` asks for an update that cannot move on the nodes there are.
 pub fn deadlocks(plan: &Plan, gateway: &Gateway) -> bool {
     let Some(strategy) = gateway.values.get("updateStrategy") else { return false };
-    if !gateway.needs.host_network || strategy.get("type").and_then(Value::as_str) == Some("Recreate") {
+    if !gateway.needs.holds_node_ports() || strategy.get("type").and_then(Value::as_str) == Some("Recreate") {
         return false;
     }
     let none_may_go = match strategy.pointer("/rollingUpdate/maxUnavailable") {

@@ -1,7 +1,7 @@
 //! A combination that follows from what was proven but was not tried itself.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::reach::{Verdict, external_ips, host_network, redirect};
+use crate::plan::reach::{Verdict, cilium_load_balancer, external_ips, host_network, host_port, redirect};
 use crate::plan::{Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -17,6 +17,8 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             Strategy::NodePortRedirect { mechanism, .. } => redirect(*mechanism, plan.cluster.data_plane),
             Strategy::HostNetwork { .. } => host_network(plan.cluster.data_plane),
             Strategy::ExternalIps { .. } => external_ips(plan.cluster.data_plane),
+            Strategy::CiliumLoadBalancer { announced, .. } => cilium_load_balancer(announced.how, plan.cluster.data_plane),
+            Strategy::HostPort { .. } => host_port(plan.cluster.data_plane),
             _ => Verdict::Works,
         };
         if let Verdict::NotProven(reason) = verdict {

@@ -133,6 +133,18 @@ impl AddressRange {
         Family::of(self.first)
     }
 
+    /// Its first and last address.
+    #[must_use]
+    pub fn ends(self) -> (IpAddr, IpAddr) {
+        (self.first, self.last)
+    }
+
+    /// The network it was written as, if it was.
+    #[must_use]
+    pub fn network(self) -> Option<Cidr> {
+        self.net.map(Cidr)
+    }
+
     /// Whether the address lies in it.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {

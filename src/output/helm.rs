@@ -42,13 +42,13 @@ fn facts(plan: &Plan, gateway: &Gateway) -> Value {
     };
     let listener = |slot: Slot| {
         let found = gateway.ports.iter().find(|(_, port)| port.slot == slot);
-        found.map_or(Value::Null, |(name, port)| listener(name.as_str(), port, chart_service))
+        found.map_or(Value::Null, |(name, port)| listener(name.as_str(), port, gateway))
     };
     let streams: Vec<Value> = gateway
         .ports
         .iter()
         .filter(|(_, port)| port.slot == Slot::Stream)
-        .map(|(name, port)| self::listener(name.as_str(), port, chart_service))
+        .map(|(name, port)| self::listener(name.as_str(), port, gateway))
         .collect();
     let policy = match needs.policy {
         Some(policy) if chart_service != ServiceType::ClusterIp => json!(policy_word(policy)),
@@ -103,13 +103,15 @@ fn chart_service_type(gateway: &Gateway) -> ServiceType {
     }
 }
 
-fn listener(name: &str, port: &PortPlan, service_type: ServiceType) -> Value {
-    let node_port = port.node_port.filter(|_| service_type == ServiceType::NodePort);
+fn listener(name: &str, port: &PortPlan, gateway: &Gateway) -> Value {
+    let node_port = port.node_port.filter(|_| chart_service_type(gateway) == ServiceType::NodePort);
     json!({
         "name": name,
         "port": port.port,
         "targetPort": port.target_port,
         "nodePort": node_port,
+        "hostPort": gateway.needs.host_port.then_some(port.port),
+        "hostIP": gateway.needs.host_ip,
         "protocol": protocol_word(port.protocol),
     })
 }
@@ -165,9 +167,9 @@ fn tolerations(plan: &Plan, gateway: &Gateway) -> Value {
     Value::Array(all)
 }
 
-/// One pod more on one node than on another at most. Under hostNetwork the ports already keep pods apart.
+/// One pod more on one node than on another at most. Pods that hold ports of their node are kept apart by them.
 fn spread(plan: &Plan, gateway: &Gateway) -> Value {
-    if gateway.needs.host_network || gateway.replicas.max() < 2 {
+    if gateway.needs.holds_node_ports() || gateway.replicas.max() < 2 {
         return json!([]);
     }
     let mut constraint = json!({

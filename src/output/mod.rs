@@ -1,7 +1,8 @@
 //! From a plan to the files of a tree, each read back before it counts.
 
-mod cluster;
+mod cilium;
 mod helm;
+mod kube_proxy;
 mod manifests;
 mod metallb;
 pub mod node;
@@ -62,10 +63,13 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
         tree.yaml(&format!("metallb/{name}"), &route, &objects)?;
     }
     let cluster = Route::of(["cluster", "serviceProxy"]);
-    if let Some(values) = cluster::cilium(plan) {
+    if let Some(values) = cilium::values(plan) {
         tree.yaml("cilium/values.yaml", &cluster, &[values])?;
     }
-    if let Some(config) = cluster::kube_proxy(plan) {
+    for (name, objects) in cilium::objects(plan) {
+        tree.yaml(&format!("cilium/objects/{name}"), &Route::of(["gateways"]), &objects)?;
+    }
+    if let Some(config) = kube_proxy::config(plan) {
         tree.yaml("kube-proxy/config.yaml", &cluster, &[config])?;
     }
     for (pool, files) in nodes {
@@ -89,10 +93,12 @@ pub fn starter(answers: &Value) -> Result<String, Fault> {
 /// What applying a change to a file of the tree does to what runs; nothing prunes what leaves a tree.
 #[must_use]
 pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
-    let folder = path.components().next().map(|part| part.as_str().to_owned());
-    match (folder.as_deref(), removed) {
+    let folder = if path.starts_with("cilium/objects") { Some("objects") } else { path.iter().next() };
+    match (folder, removed) {
         (Some("helm"), true) => "helm uninstall, as Roll back in the old tree's README says",
-        (Some("manifests" | "metallb"), true) => "stays on the cluster until kubectl delete -f of the old file",
+        (Some("manifests" | "metallb" | "objects"), true) => {
+            "stays on the cluster until kubectl delete -f of the old file"
+        }
         (Some("status"), true) => "the Service keeps its addresses until its status is patched or it is deleted",
         (Some("cilium" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
         (Some("nodes"), true) => {
@@ -101,7 +107,7 @@ pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
         (Some("helm"), false) => "helm upgrade; a changed pod template rolls the pods",
         (Some("manifests"), false) => "kubectl apply; running pods stay",
         (Some("status"), false) => "kubectl patch of the status; an address that goes answers nobody at once",
-        (Some("metallb"), false) => "kubectl apply; a changed address or session interrupts its clients",
+        (Some("metallb" | "objects"), false) => "kubectl apply; a changed address or session interrupts its clients",
         (Some("cilium"), false) => "helm upgrade of Cilium; its agents restart",
         (Some("kube-proxy"), false) => "kube-proxy restarts; its rules stay meanwhile",
         (Some("nodes"), false) => match path.extension().unwrap_or_default() {

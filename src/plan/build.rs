@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{Door, NodePlan, Way};
 use super::{
-    Accepted, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, Owner, Plan, PodSecurity,
-    Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy,
+    Accepted, Around, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, Owner, Plan,
+    PodSecurity, Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy,
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
@@ -140,7 +140,8 @@ impl Context<'_> {
             let of_pools = pools.iter().flat_map(|pool| &self.pools[pool].addresses).copied();
             addresses.extend(of_pools.filter(|address| families.contains(&Family::of(address.0))));
         }
-        let needs = strategy.needs(self.pool, self.cluster.metal_lb);
+        let around = Around { cluster: self.cluster, pools: self.pools };
+        let needs = strategy.needs(self.pool, around);
         let mut ports = self.ports(written, &route, &strategy);
         let owner = self.service_owner(&ports, &needs);
         if needs.service_type == ServiceType::NodePort {

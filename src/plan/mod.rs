@@ -1,6 +1,7 @@
 //! The plan: a spec with every default filled in and every strategy turned into neutral facts.
 
 mod build;
+pub mod cilium;
 pub mod node;
 mod os;
 pub mod reach;
@@ -8,7 +9,8 @@ mod strategy;
 
 pub use build::build;
 pub use strategy::{
-    Announced, Bfd, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy, Traffic,
+    Announced, Around, Bfd, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy,
+    Traffic, node_labels,
 };
 
 use std::collections::BTreeMap;

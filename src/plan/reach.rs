@@ -1,6 +1,6 @@
 //! What reaches a gateway on which data plane, as proven with packets.
 
-use super::{DataPlane, KubeProxyMode, Mechanism};
+use super::{Announce, DataPlane, KubeProxyMode, Mechanism};
 
 /// Whether a way works.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,5 +70,35 @@ pub fn external_ips(data_plane: DataPlane) -> Verdict {
             Verdict::NotProven("the packets were counted without Cilium beside kube-proxy")
         }
         Some(KubeProxyMode::Iptables | KubeProxyMode::Nftables) | None => Verdict::Works,
+    }
+}
+
+/// Whether clients reach an address that Cilium hands out this way.
+#[must_use]
+pub fn cilium_load_balancer(announce: Announce, data_plane: DataPlane) -> Verdict {
+    match (data_plane, announce) {
+        (DataPlane::Cilium(_), _) => Verdict::Works,
+        (DataPlane::CiliumBeside(..), Announce::L2) => Verdict::Refused {
+            reason: "Cilium announces by layer 2 only what it serves itself, in kube-proxy's place",
+            instead: "`kubeProxyReplacement: true`, or `strategy: metalLB`",
+        },
+        (DataPlane::CiliumBeside(..), Announce::Bgp | Announce::Node) => {
+            Verdict::NotProven("kube-proxy would have to serve the address that Cilium gives the Service")
+        }
+        (DataPlane::KubeProxy(_), _) => Verdict::Refused {
+            reason: "the spec names no Cilium that could hand out the address",
+            instead: "`strategy: metalLB`",
+        },
+    }
+}
+
+/// Whether clients reach a port of the node that is mapped to a pod.
+#[must_use]
+pub fn host_port(data_plane: DataPlane) -> Verdict {
+    match data_plane {
+        DataPlane::CiliumBeside(..) => {
+            Verdict::NotProven("the plugin portmap, chained behind Cilium, has to map the ports")
+        }
+        DataPlane::Cilium(_) | DataPlane::KubeProxy(_) => Verdict::Works,
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::{cluster, metallb, node};
+use super::super::{cilium, kube_proxy, metallb, node};
 use super::{NodeFiles, step};
 use crate::grammar::{DnsLabel, Family, PortRange};
 use crate::plan::node::{NodePlan, Way};
@@ -56,10 +56,12 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             [
                 "CILIUM=$(helm -n kube-system list --filter '^cilium$' -o json | sed -n 's/.*\"chart\":\"cilium-\\([^\"]*\\)\".*/\\1/p')".to_owned(),
                 "helm upgrade cilium cilium --repo https://helm.cilium.io --version \"${CILIUM:?not found}\" -n kube-system --reuse-values -f cilium/values.yaml".to_owned(),
+                "kubectl -n kube-system rollout restart deployment/cilium-operator daemonset/cilium".to_owned(),
+                "kubectl -n kube-system rollout status daemonset/cilium --timeout=300s".to_owned(),
             ],
         ));
     }
-    if cluster::kube_proxy(plan).is_some() {
+    if kube_proxy::config(plan).is_some() {
         let mut step = step(
             "What gateways need of kube-proxy: merge the fields of `kube-proxy/config.yaml` into `config.conf` of its ConfigMap, then restart it:",
             [
@@ -79,6 +81,12 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
         );
         step["notes"] = json!(metallb_notes(plan));
         steps.push(step);
+    }
+    if !cilium::objects(plan).is_empty() {
+        steps.push(step(
+            "Cilium's pools and announcements; its operator has brought their definitions:",
+            ["kubectl apply --server-side -k cilium/objects".to_owned()],
+        ));
     }
     if plan.cluster.node_port_range != PortRange::kubernetes_default()
         && plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort)
@@ -307,7 +315,16 @@ pub fn remove(plan: &Plan) -> Vec<Value> {
         if metallb::writes_objects(gateway) {
             commands.push(format!("kubectl delete -f metallb/{}.yaml", gateway.name));
         }
+        if cilium::has_objects(gateway) {
+            commands.push(format!("kubectl delete -f cilium/objects/{}", cilium::gateway_file(gateway)));
+        }
         steps.push(step(format!("Gateway {}:", gateway.name), commands));
+    }
+    if cilium::has_sessions(plan) {
+        steps.push(step(
+            "Cilium's BGP sessions, after the gateways:",
+            ["kubectl delete -f cilium/objects/bgp.yaml".to_owned()],
+        ));
     }
     for (pool, node) in &plan.nodes {
         let units = units(node);

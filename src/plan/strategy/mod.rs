@@ -11,11 +11,12 @@ mod node_port_redirect;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use cilium_load_balancer::node_labels;
 pub use metal_lb::shared_pool;
 
-use super::PortPlan;
 use super::node::Way;
-use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName, MetalLbVersion};
+use super::{Cluster, Pool, PortPlan};
+use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName};
 pub use crate::input::spec::Bfd;
 use crate::input::spec::{
     self, Announce, Bind, ClaimForm, CloudProvider, DirectNodePort, Exposure, Mechanism, PodSecurity, SessionAffinity,
@@ -111,6 +112,15 @@ pub enum Strategy {
         /// Which pods answer.
         traffic: Traffic,
     },
+}
+
+/// What stands around a gateway and shapes what its strategy needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Around<'a> {
+    /// Facts about the cluster.
+    pub cluster: &'a Cluster,
+    /// Its node pools.
+    pub pools: &'a BTreeMap<DnsLabel, Pool>,
 }
 
 /// Which pods of a Service answer.
@@ -278,6 +288,12 @@ impl Needs {
         }
     }
 
+    /// Whether a pod holds ports of its node, so that a second one does not fit there.
+    #[must_use]
+    pub fn holds_node_ports(&self) -> bool {
+        self.host_network || self.host_port
+    }
+
     /// Whether the Service has to say what few charts can: portgen writes such a Service itself.
     #[must_use]
     pub fn beyond_charts(&self) -> bool {
@@ -390,17 +406,22 @@ impl Strategy {
 
     /// What it needs for a gateway that takes its address from this pool.
     #[must_use]
-    pub fn needs(&self, pool: &DnsLabel, metal_lb: MetalLbVersion) -> Needs {
+    pub fn needs(&self, pool: &DnsLabel, around: Around<'_>) -> Needs {
         match self {
             Self::NodePortRedirect { traffic, .. } => node_port_redirect::needs(*traffic),
             Self::NodePort { traffic } => node_port::needs(*traffic),
             Self::HostNetwork { .. } => host_network::needs(),
             Self::HostPort { host_ip } => host_port::needs(*host_ip),
-            Self::MetalLb { announced, allow_from, allow_shared_ip, traffic } => {
-                metal_lb::needs(announced, allow_from, allow_shared_ip.as_ref(), *traffic, pool, metal_lb)
-            }
+            Self::MetalLb { announced, allow_from, allow_shared_ip, traffic } => metal_lb::needs(
+                announced,
+                allow_from,
+                allow_shared_ip.as_ref(),
+                *traffic,
+                pool,
+                around.cluster.metal_lb,
+            ),
             Self::CiliumLoadBalancer { announced, allow_from, sharing_key, traffic } => {
-                cilium_load_balancer::needs(announced, allow_from, sharing_key.as_ref(), *traffic)
+                cilium_load_balancer::needs(announced, allow_from, sharing_key.as_ref(), *traffic, around)
             }
             Self::CloudLoadBalancer { provider, internal, allow_from, traffic } => {
                 cloud_load_balancer::needs(*provider, *internal, allow_from, *traffic)

@@ -1,28 +1,11 @@
-//! Settings of what turns Services into packets: Cilium's Helm values, kube-proxy's configuration.
+//! kube-proxy's configuration.
 
 use serde_json::{Value, json};
 
-use crate::grammar::PortRange;
-use crate::plan::{Announce, DataPlane, KubeProxyMode, Plan};
-
-/// Cilium's values, where it runs: only what gateways depend on.
-pub fn cilium(plan: &Plan) -> Option<Value> {
-    let replaces = match plan.cluster.data_plane {
-        DataPlane::KubeProxy(_) => return None,
-        DataPlane::Cilium(_) => true,
-        DataPlane::CiliumBeside(..) => false,
-    };
-    let mut values = json!({"kubeProxyReplacement": replaces});
-    // Cilium writes with a comma what the API server writes with a dash.
-    let range = plan.cluster.node_port_range;
-    if replaces && range != PortRange::kubernetes_default() {
-        values["nodePort"] = json!({"range": format!("{},{}", range.first, range.last)});
-    }
-    Some(values)
-}
+use crate::plan::{Announce, KubeProxyMode, Plan};
 
 /// kube-proxy's configuration, where a gateway depends on a setting of it: the fields to merge into one's own.
-pub fn kube_proxy(plan: &Plan) -> Option<Value> {
+pub fn config(plan: &Plan) -> Option<Value> {
     let mode = plan.cluster.data_plane.kube_proxy()?;
     let answers_arp = plan
         .gateways

@@ -1,0 +1,71 @@
+//! What a gateway asks of Cilium and this version does not have yet.
+
+use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::grammar::Family;
+use crate::plan::{Announce, Gateway, Plan, Strategy};
+
+pub static RULE: Rule = Rule {
+    name: "cilium-too-old",
+    severity: Severity::Error,
+    acceptable: false,
+    page: include_str!("cilium_too_old.md"),
+};
+
+/// What a gateway asks of Cilium, the first minor version that has it, and what to do before that.
+struct Asked {
+    field: &'static str,
+    what: &'static str,
+    since: u16,
+    instead: &'static str,
+}
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    let Some(version) = plan.cluster.data_plane.cilium() else { return };
+    for gateway in plan.gateways.values() {
+        let Some(asked) = asked(plan, gateway).into_iter().find(|asked| !version.at_least(asked.since)) else { continue };
+        findings.push(
+            Finding::new(
+                &RULE,
+                Place::Value(gateway.exposure(asked.field)),
+                format!("Cilium {version} has no {}: it came with 1.{}", asked.what, asked.since),
+                format!("upgrade Cilium, or {}", asked.instead),
+            )
+            .also(Place::Value(Route::of(["cluster", "serviceProxy", "version"])), "the version"),
+        );
+    }
+}
+
+fn asked(plan: &Plan, gateway: &Gateway) -> Vec<Asked> {
+    let Strategy::CiliumLoadBalancer { announced, .. } = &gateway.strategy else { return Vec::new() };
+    match announced.how {
+        Announce::L2 => {
+            let mut asked = vec![Asked {
+                field: "strategy",
+                what: "class for its layer 2 announcer and no ranges in pools",
+                since: 15,
+                instead: "use `strategy: metalLB`",
+            }];
+            if plan.cluster.families.contains(&Family::IPv6) {
+                asked.push(Asked {
+                    field: "announce",
+                    what: "neighbour discovery for announced IPv6 addresses",
+                    since: 19,
+                    instead: "use `announce: bgp`, `strategy: metalLB`, or `ipFamilies: [IPv4]`",
+                });
+            }
+            asked
+        }
+        Announce::Bgp => vec![Asked {
+            field: "announce",
+            what: "CiliumBGPClusterConfig; the CiliumBGPPeeringPolicy it had instead was removed in 1.19 and is not written",
+            since: 16,
+            instead: "use `strategy: metalLB` with `mode: bgp`",
+        }],
+        Announce::Node => vec![Asked {
+            field: "announce",
+            what: "node IPAM",
+            since: 16,
+            instead: "use `strategy: hostNetwork`, or addresses of its own with `announce: l2`",
+        }],
+    }
+}

@@ -1,0 +1,30 @@
+//! Mapped ports beside IPVS: the mapping takes other Services' connections as well.
+
+use crate::finding::{Finding, Place, Route, Rule, Severity};
+use crate::plan::{KubeProxyMode, Plan};
+
+pub static RULE: Rule = Rule {
+    name: "host-port-beside-ipvs",
+    severity: Severity::Error,
+    acceptable: false,
+    page: include_str!("host_port_beside_ipvs.md"),
+};
+
+pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
+    if plan.cluster.data_plane.kube_proxy() != Some(KubeProxyMode::Ipvs) {
+        return;
+    }
+    // With an address of the node the mapping leaves other addresses alone.
+    let mapped = plan.gateways.values().filter(|gateway| gateway.needs.host_port && gateway.needs.host_ip.is_none());
+    for gateway in mapped {
+        findings.push(
+            Finding::new(
+                &RULE,
+                Place::Value(gateway.exposure("strategy")),
+                format!("the ports of `{}` would take connections to the same ports of every Service: IPVS makes their addresses local to every node", gateway.name),
+                "use `strategy: nodePortRedirect` or `hostNetwork`, or move to `mode: nftables`",
+            )
+            .also(Place::Value(Route::of(["cluster", "serviceProxy", "mode"])), "IPVS"),
+        );
+    }
+}

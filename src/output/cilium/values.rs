@@ -1,0 +1,46 @@
+//! Cilium's Helm values: only what gateways depend on.
+
+use serde_json::{Value, json};
+
+use crate::grammar::PortRange;
+use crate::plan::{Announce, DataPlane, Plan, Strategy};
+
+/// The values, where Cilium runs.
+pub fn values(plan: &Plan) -> Option<Value> {
+    let replaces = match plan.cluster.data_plane {
+        DataPlane::KubeProxy(_) => return None,
+        DataPlane::Cilium(_) => true,
+        DataPlane::CiliumBeside(..) => false,
+    };
+    let mut values = json!({"kubeProxyReplacement": replaces});
+    // Cilium writes with a comma what the API server writes with a dash.
+    let range = plan.cluster.node_port_range;
+    if replaces && range != PortRange::kubernetes_default() {
+        values["nodePort"] = json!({"range": format!("{},{}", range.first, range.last)});
+    }
+    if !replaces && plan.gateways.values().any(|gateway| gateway.needs.host_port) {
+        // Cilium itself maps ports of nodes only where it replaces kube-proxy.
+        values["cni"] = json!({"chainingMode": "portmap"});
+    }
+    let announcing = |how: Announce| {
+        let by_cilium = plan.gateways.values().filter(move |gateway| match &gateway.strategy {
+            Strategy::CiliumLoadBalancer { announced, .. } => announced.how == how,
+            _ => false,
+        });
+        by_cilium.count()
+    };
+    let by_layer_2 = announcing(Announce::L2);
+    if by_layer_2 > 0 {
+        values["l2announcements"] = json!({"enabled": true});
+        // Each announced Service renews a lease every five seconds, beside what the agent asks anyway.
+        let rate = 10 + by_layer_2.div_ceil(5);
+        values["k8sClientRateLimit"] = json!({"qps": rate, "burst": 2 * rate});
+    }
+    if announcing(Announce::Bgp) > 0 {
+        values["bgpControlPlane"] = json!({"enabled": true});
+    }
+    if announcing(Announce::Node) > 0 {
+        values["nodeIPAM"] = json!({"enabled": true});
+    }
+    Some(values)
+}

@@ -1,0 +1,89 @@
+//! Cilium's Helm values by version: which keys are gone, which are not there yet, and what the chart does with them.
+
+use crate::grammar::CiliumVersion;
+
+/// The newest minor version that is known here.
+pub const NEWEST: u16 = 20;
+
+/// A key of the chart that not every version has.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its dotted path; everything below it is meant too.
+    pub path: &'static str,
+    /// The first minor version that reads it; all known ones when absent.
+    pub since: Option<u16>,
+    /// The first minor version that no longer does; none so far when absent.
+    pub until: Option<u16>,
+    /// Whether the chart then refuses to render instead of ignoring it.
+    pub fails: bool,
+    /// What to write instead.
+    pub instead: &'static str,
+}
+
+const fn new(path: &'static str, since: u16, instead: &'static str) -> Key {
+    Key { path, since: Some(since), until: None, fails: false, instead }
+}
+
+const fn gone(path: &'static str, until: u16, instead: &'static str) -> Key {
+    Key { path, since: None, until: Some(until), fails: false, instead }
+}
+
+const fn rejected(path: &'static str, until: u16, instead: &'static str) -> Key {
+    Key { path, since: None, until: Some(until), fails: true, instead }
+}
+
+const REPLACEMENT: &str = "take it out: `kubeProxyReplacement: true` brings it";
+
+/// Keys that came or went between 1.14 and the newest known version.
+pub const KEYS: &[Key] = &[
+    gone("bgp", 17, "use `announce: bgp` of `ciliumLoadBalancer`, which needs `bgpControlPlane`"),
+    new("defaultLBServiceIPAM", 17, "take it out: LB IPAM serves such Services until then"),
+    new("enableLBIPAM", 17, "take it out: LB IPAM is always on until then"),
+    gone("enableRuntimeDeviceDetection", 18, "take it out: it is always on"),
+    new("envoy.securityContext.capabilities.keepCapNetBindService", 16, "let Envoy listen above 1023"),
+    gone("externalIPs.enabled", 17, REPLACEMENT),
+    gone("externalWorkloads", 18, "take it out: the feature was removed"),
+    new("gatewayAPI.hostNetwork", 16, "upgrade Cilium, or expose its gateways by a Service"),
+    gone("hostPort.enabled", 18, REPLACEMENT),
+    new("ingressController.hostNetwork", 16, "upgrade Cilium, or expose its ingress by a Service"),
+    new("ingressController.hostNetwork.httpPort", 20, "use `sharedListenerPort`"),
+    new("ingressController.hostNetwork.httpsPort", 20, "use `sharedListenerPort`"),
+    new("ingressController.hostNetwork.tlsPassthroughPort", 20, "use `sharedListenerPort`"),
+    gone("l2podAnnouncements.interface", 19, "write `l2podAnnouncements.interfacePattern`"),
+    gone("loadBalancer.experimental", 18, "take it out: it is the only way now"),
+    new("nodeIPAM", 16, "use another `announce`"),
+    new("nodePort.addresses", 16, "take it out, or choose `devices`"),
+    gone("nodePort.enabled", 19, REPLACEMENT),
+    gone("svcSourceRangeCheck", 19, "take it out: source ranges are always checked"),
+    rejected("tunnel", 15, "write `routingMode` and `tunnelProtocol`"),
+    rejected("enableCnpStatusUpdates", NEWEST, "take it out"),
+    rejected("enableK8sEventHandover", NEWEST, "take it out"),
+    rejected("proxy.prometheus", NEWEST, "write `envoy.prometheus`"),
+    rejected("remoteNodeIdentity", NEWEST, "take it out: it is always on"),
+];
+
+/// What is wrong with a key in a version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The version does not have it yet.
+    NotYet(u16),
+    /// The version ignores it.
+    Ignored(u16),
+    /// The version's chart refuses to render with it.
+    Rejected(u16),
+}
+
+/// What keeps a dotted path from having an effect in a version, and what to write instead.
+#[must_use]
+pub fn fault(path: &str, version: CiliumVersion) -> Option<(Fault, &'static str)> {
+    let below = |key: &&Key| path.strip_prefix(key.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    KEYS.iter().filter(below).find_map(|key| {
+        let fault = match (key.since, key.until) {
+            (Some(since), _) if !version.at_least(since) => Fault::NotYet(since),
+            (_, Some(until)) if version.at_least(until) && key.fails => Fault::Rejected(until),
+            (_, Some(until)) if version.at_least(until) => Fault::Ignored(until),
+            _ => return None,
+        };
+        Some((fault, key.instead))
+    })
+}
