@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
-use crate::plan::{Announce, Gateway, Plan, Strategy};
+use crate::plan::{Announce, CiliumGatewayApi, Gateway, OwnGateway, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "cilium-too-old",
@@ -21,12 +21,14 @@ struct Asked {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let Some(version) = plan.cluster.data_plane.cilium() else { return };
-    for gateway in plan.gateways.values() {
-        let Some(asked) = asked(plan, gateway).into_iter().find(|asked| !version.at_least(asked.since)) else { continue };
+    let of_gateways = plan.gateways.values().map(|gateway| (gateway.route.key("exposure"), asked(plan, gateway)));
+    let own = plan.cluster.own_gateway.iter().map(|gateway| (OwnGateway::route(), asked_of_own(gateway)));
+    for (route, all) in of_gateways.chain(own) {
+        let Some(asked) = all.into_iter().find(|asked| !version.at_least(asked.since)) else { continue };
         findings.push(
             Finding::new(
                 &RULE,
-                Place::Value(gateway.exposure(asked.field)),
+                Place::Value(route.key(asked.field)),
                 format!("Cilium {version} has no {}: it came with 1.{}", asked.what, asked.since),
                 format!("upgrade Cilium, or {}", asked.instead),
             )
@@ -68,4 +70,22 @@ fn asked(plan: &Plan, gateway: &Gateway) -> Vec<Asked> {
             instead: "use `strategy: hostNetwork`, or addresses of its own with `announce: l2`",
         }],
     }
+}
+
+fn asked_of_own(gateway: &OwnGateway) -> Vec<Asked> {
+    let mut asked = vec![Asked {
+        field: "api",
+        what: "gateway of its own in the nodes' network namespace",
+        since: 16,
+        instead: "use a gateway with `strategy: hostNetwork`",
+    }];
+    if gateway.api == CiliumGatewayApi::Ingress && gateway.http.is_some() && gateway.https.is_some() && gateway.http != gateway.https {
+        asked.push(Asked {
+            field: "https",
+            what: "two ports for its ingress in the nodes' network namespace",
+            since: 20,
+            instead: "keep one of the two, or use `api: gatewayAPI`",
+        });
+    }
+    asked
 }

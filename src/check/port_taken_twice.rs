@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::plan::node::Way;
-use crate::plan::{Gateway, Plan, Protocol};
+use crate::plan::{Gateway, OwnGateway, Plan, Protocol};
 
 pub static RULE: Rule = Rule {
     name: "port-taken-twice",
@@ -28,30 +28,35 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         }
     }
     for pool in plan.pools.keys() {
-        let mut taken: BTreeMap<(Protocol, u16), (Holder, &Gateway)> = BTreeMap::new();
+        let mut taken: BTreeMap<(Protocol, u16), (Holder, &str)> = BTreeMap::new();
         let here = format!(" on the nodes of `{pool}`");
         for door in plan.nodes.get(pool).into_iter().flat_map(|node| &node.doors) {
-            let gateway = &plan.gateways[&door.gateway];
             let holder = |field: &str| (format!("`{}` of `{}`", door.name, door.gateway), door.route.key(field));
             let mut ports = vec![(door.port.get(), holder("port"))];
             if let Way::Redirect { to } = door.way {
                 ports.push((to.get(), holder("targetPort")));
             }
             for (number, holder) in ports {
-                between(&mut taken, (door.protocol, number), holder, gateway, &here, findings);
+                between(&mut taken, (door.protocol, number), holder, door.gateway.as_str(), &here, findings);
             }
+        }
+        let own = plan.cluster.own_gateway.iter().filter(|own| own.pool.as_ref().is_none_or(|own| own == pool));
+        for (field, port) in own.flat_map(OwnGateway::ports) {
+            let holder = ("Cilium's own gateway".to_owned(), OwnGateway::route().key(field));
+            // No gateway of a spec has an empty name.
+            between(&mut taken, (Protocol::TCP, port.get()), holder, "", &here, findings);
         }
         for gateway in plan.gateways.values().filter(|gateway| gateway.needs.host_port && gateway.pools.contains(pool)) {
             for (name, port) in &gateway.ports {
                 let holder = (format!("`{name}` of `{}`", gateway.name), port.route.key("port"));
-                between(&mut taken, (port.protocol, port.port.get()), holder, gateway, &here, findings);
+                between(&mut taken, (port.protocol, port.port.get()), holder, gateway.name.as_str(), &here, findings);
             }
         }
         for gateway in plan.gateways.values().filter(|gateway| gateway.needs.host_network && gateway.pools.contains(pool)) {
             for extra in gateway.chart.profile.host_network_ports.iter().filter(|extra| extra.declared && !listens(gateway, extra)) {
                 let holder = (format!("{} of `{}`", extra.what, gateway.name), gateway.exposure("strategy"));
                 let protocol = if extra.protocol == "UDP" { Protocol::UDP } else { Protocol::TCP };
-                between(&mut taken, (protocol, extra.port), holder, gateway, &here, findings);
+                between(&mut taken, (protocol, extra.port), holder, gateway.name.as_str(), &here, findings);
             }
         }
     }
@@ -80,10 +85,10 @@ fn take(taken: &mut BTreeMap<(Protocol, u16), Holder>, key: (Protocol, u16), hol
 
 /// Takes a port among gateways; within one, [`take`] has said it already.
 fn between<'a>(
-    taken: &mut BTreeMap<(Protocol, u16), (Holder, &'a Gateway)>,
+    taken: &mut BTreeMap<(Protocol, u16), (Holder, &'a str)>,
     key: (Protocol, u16),
     holder: Holder,
-    gateway: &'a Gateway,
+    gateway: &'a str,
     place: &str,
     findings: &mut Vec<Finding>,
 ) {
@@ -91,7 +96,7 @@ fn between<'a>(
         None => {
             taken.insert(key, (holder, gateway));
         }
-        Some((first, other)) if other.name != gateway.name => findings.push(finding(key, first, &holder, place)),
+        Some((first, other)) if *other != gateway => findings.push(finding(key, first, &holder, place)),
         Some(_) => {}
     }
 }

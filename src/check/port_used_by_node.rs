@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Port;
 use crate::plan::node::Way;
-use crate::plan::{Cni, Plan, Protocol, ServiceType, Strategy};
+use crate::plan::{Cni, OwnGateway, Plan, Protocol, ServiceType, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "port-used-by-node",
@@ -103,6 +103,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 say(door.protocol, to.get(), door.route.key("targetPort"), findings);
             }
         }
+    }
+    for (field, port) in plan.cluster.own_gateway.iter().flat_map(OwnGateway::ports) {
+        say(Protocol::TCP, port.get(), OwnGateway::route().key(field), findings);
     }
     for gateway in plan.gateways.values() {
         for port in gateway.ports.values() {

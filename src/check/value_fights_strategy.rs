@@ -40,6 +40,11 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 
 /// Every value of `values` that is no map, with its dotted path and its route; an empty map counts as one.
 pub fn leaves(gateway: &Gateway) -> Vec<(String, Route)> {
+    leaves_below(&gateway.route.key("values"), &gateway.values)
+}
+
+/// The same of values that were written at this route.
+pub fn leaves_below(route: &Route, values: &serde_json::Map<String, Value>) -> Vec<(String, Route)> {
     fn walk(prefix: &str, route: &Route, map: &serde_json::Map<String, Value>, leaves: &mut Vec<(String, Route)>) {
         for (key, value) in map {
             let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
@@ -51,6 +56,6 @@ pub fn leaves(gateway: &Gateway) -> Vec<(String, Route)> {
         }
     }
     let mut all = Vec::new();
-    walk("", &gateway.route.key("values"), &gateway.values, &mut all);
+    walk("", route, values, &mut all);
     all
 }

@@ -19,7 +19,7 @@ pub fn values(plan: &Plan, gateway: &Gateway) -> Result<Value, Fault> {
 }
 
 /// Helm's merge of value files: maps merge, everything else replaces; `null` is kept, for it deletes a chart's default.
-fn merge(below: &mut Value, above: &Value) {
+pub fn merge(below: &mut Value, above: &Value) {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {
             for (key, value) in above {

@@ -1,8 +1,9 @@
-//! kube-proxy's configuration.
+//! kube-proxy's configuration, and the API server's range of node ports.
 
 use serde_json::{Value, json};
 
-use crate::plan::{Announce, KubeProxyMode, Plan};
+use crate::grammar::PortRange;
+use crate::plan::{Announce, KubeProxyMode, NodePortAddresses, Plan, Primary, ServiceType};
 
 /// kube-proxy's configuration, where a gateway depends on a setting of it: the fields to merge into one's own.
 pub fn config(plan: &Plan) -> Option<Value> {
@@ -26,5 +27,31 @@ pub fn config(plan: &Plan) -> Option<Value> {
         // The proxy connects to the node port on 127.0.0.1.
         config["iptables"] = json!({"localhostNodePorts": true});
     }
+    match &plan.cluster.node_port_addresses {
+        Some(NodePortAddresses::Word(Primary::Primary)) => config["nodePortAddresses"] = json!(["primary"]),
+        Some(NodePortAddresses::Networks(networks)) => config["nodePortAddresses"] = json!(networks),
+        None => {}
+    }
     (config != plain).then_some(config)
+}
+
+/// kubeadm's fields for another range of node ports, where a Service depends on it: to be merged into one's own.
+pub fn kubeadm(plan: &Plan) -> Option<Value> {
+    let range = plan.cluster.node_port_range;
+    let served = plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort);
+    if !served || range == PortRange::kubernetes_default() {
+        return None;
+    }
+    const FLAG: &str = "service-node-port-range";
+    // v1beta4 came with 1.31 and made a list of the arguments.
+    let (version, arguments) = if plan.cluster.version.at_least(31) {
+        ("v1beta4", json!([{"name": FLAG, "value": range}]))
+    } else {
+        ("v1beta3", json!({FLAG: range}))
+    };
+    Some(json!({
+        "apiVersion": format!("kubeadm.k8s.io/{version}"),
+        "kind": "ClusterConfiguration",
+        "apiServer": {"extraArgs": arguments},
+    }))
 }

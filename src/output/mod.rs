@@ -72,6 +72,9 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
     if let Some(config) = kube_proxy::config(plan) {
         tree.yaml("kube-proxy/config.yaml", &cluster, &[config])?;
     }
+    if let Some(config) = kube_proxy::kubeadm(plan) {
+        tree.yaml("kube-apiserver/kubeadm.yaml", &Route::of(["cluster", "nodePortRange"]), &[config])?;
+    }
     for (pool, files) in nodes {
         for (path, text) in files {
             tree.text(&format!("nodes/{pool}/{path}"), &plan.pools[pool].route, text)?;
@@ -100,7 +103,7 @@ pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
             "stays on the cluster until kubectl delete -f of the old file"
         }
         (Some("status"), true) => "the Service keeps its addresses until its status is patched or it is deleted",
-        (Some("cilium" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
+        (Some("cilium" | "kube-apiserver" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
         (Some("nodes"), true) => {
             "stays on the nodes until this tree's Apply, or Roll back in the old tree's README, takes it away"
         }
@@ -109,6 +112,7 @@ pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
         (Some("status"), false) => "kubectl patch of the status; an address that goes answers nobody at once",
         (Some("metallb" | "objects"), false) => "kubectl apply; a changed address or session interrupts its clients",
         (Some("cilium"), false) => "helm upgrade of Cilium; its agents restart",
+        (Some("kube-apiserver"), false) => "the API server restarts; Services keep the node ports they have",
         (Some("kube-proxy"), false) => "kube-proxy restarts; its rules stay meanwhile",
         (Some("nodes"), false) => match path.extension().unwrap_or_default() {
             "nft" | "v4" | "v6" => {

@@ -11,7 +11,7 @@ use crate::plan::{
 #[must_use]
 pub fn resolved(plan: &Plan) -> Value {
     let cluster = &plan.cluster;
-    let proxy = match cluster.data_plane {
+    let mut proxy = match cluster.data_plane {
         DataPlane::KubeProxy(mode) => {
             json!({"type": "kube-proxy", "mode": mode.to_string(), "strictARP": cluster.strict_arp})
         }
@@ -20,6 +20,22 @@ pub fn resolved(plan: &Plan) -> Value {
             json!({"type": "cilium", "version": version, "kubeProxyReplacement": false, "mode": mode.to_string()})
         }
     };
+    if let Some(addresses) = &cluster.node_port_addresses {
+        proxy["nodePortAddresses"] = json!(addresses);
+    }
+    if let Some(gateway) = &cluster.own_gateway {
+        let mut own = json!({"api": gateway.api});
+        for (field, port) in gateway.ports() {
+            own[field] = json!(port);
+        }
+        if let Some(pool) = &gateway.pool {
+            own["nodePool"] = json!(pool);
+        }
+        proxy["gateway"] = own;
+    }
+    if cluster.data_plane.cilium().is_some() {
+        proxy["values"] = json!(cluster.cilium_values);
+    }
     let cni = match cluster.cni {
         Cni::Cilium => "cilium",
         Cni::Calico => "calico",

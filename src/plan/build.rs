@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::node::{Door, NodePlan, Way};
 use super::{
-    Accepted, Around, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, Owner, Plan,
-    PodSecurity, Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy,
+    Accepted, Around, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, OwnGateway, Owner,
+    Plan, PodSecurity, Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy,
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
@@ -16,10 +16,16 @@ use crate::input::spec::{self, Spec};
 /// and kept in [`Plan::dangling`].
 #[must_use]
 pub fn build(spec: &Spec, charts: &Charts) -> Plan {
-    let cluster = cluster(&spec.cluster);
+    let mut cluster = cluster(&spec.cluster);
     let pools: BTreeMap<DnsLabel, Pool> =
         spec.node_pools.0.iter().map(|(name, written)| (name.clone(), pool(name, written))).collect();
     let mut dangling = Vec::new();
+    if let Some(gateway) = &mut cluster.own_gateway
+        && let Some(name) = gateway.pool.take_if(|pool| !pools.contains_key(pool))
+    {
+        let route = OwnGateway::route().key("nodePool");
+        dangling.push(Dangling { route, what: Named::NodePool, name: name.to_string() });
+    }
     let mut node_ports = NodePorts::taken_by(spec, cluster.node_port_range);
     let mut gateways = BTreeMap::new();
     for (name, written) in &spec.gateways.0 {
@@ -35,17 +41,27 @@ pub fn build(spec: &Spec, charts: &Charts) -> Plan {
 }
 
 fn cluster(written: &spec::Cluster) -> Cluster {
-    let (data_plane, strict_arp, idle_mode) = match &written.service_proxy {
-        spec::ServiceProxy::KubeProxy { mode, strict_arp } => {
-            (DataPlane::KubeProxy(*mode), strict_arp.unwrap_or(false), false)
-        }
-        spec::ServiceProxy::Cilium { version, kube_proxy_replacement: true, mode } => {
-            (DataPlane::Cilium(*version), false, mode.is_some())
-        }
-        spec::ServiceProxy::Cilium { version, kube_proxy_replacement: false, mode } => {
-            (DataPlane::CiliumBeside(*version, mode.unwrap_or(KubeProxyMode::Iptables)), false, false)
+    let data_plane = match &written.service_proxy {
+        spec::ServiceProxy::KubeProxy { mode, .. } => DataPlane::KubeProxy(*mode),
+        spec::ServiceProxy::Cilium { version, kube_proxy_replacement: true, .. } => DataPlane::Cilium(*version),
+        spec::ServiceProxy::Cilium { version, kube_proxy_replacement: false, mode, .. } => {
+            DataPlane::CiliumBeside(*version, mode.unwrap_or(KubeProxyMode::Iptables))
         }
     };
+    let (strict_arp, node_port_addresses) = match &written.service_proxy {
+        spec::ServiceProxy::KubeProxy { strict_arp, node_port_addresses, .. } => {
+            (strict_arp.unwrap_or(false), node_port_addresses.clone())
+        }
+        spec::ServiceProxy::Cilium { .. } => (false, None),
+    };
+    let (own_gateway, cilium_values) = match &written.service_proxy {
+        spec::ServiceProxy::KubeProxy { .. } => (None, serde_json::Map::new()),
+        spec::ServiceProxy::Cilium { gateway, values, .. } => {
+            (gateway.as_ref().map(OwnGateway::resolve), values.clone())
+        }
+    };
+    let idle_mode =
+        matches!(written.service_proxy, spec::ServiceProxy::Cilium { kube_proxy_replacement: true, mode: Some(_), .. });
     Cluster {
         version: written.kubernetes_version,
         data_plane,
@@ -55,6 +71,9 @@ fn cluster(written: &spec::Cluster) -> Cluster {
         pod_security: written.pod_security.unwrap_or(PodSecurity::Restricted),
         strict_arp,
         metal_lb: written.metal_lb.as_ref().map_or(MetalLbVersion::NEWEST, |metal_lb| metal_lb.version),
+        node_port_addresses,
+        own_gateway,
+        cilium_values,
         idle_mode,
     }
 }

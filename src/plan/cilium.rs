@@ -1,6 +1,8 @@
-//! Cilium's Helm values by version: which keys are gone, which are not there yet, and what the chart does with them.
+//! Cilium itself: its own gateway, and its Helm values by version: which keys are gone and which are not there yet.
 
-use crate::grammar::CiliumVersion;
+use crate::finding::Route;
+use crate::grammar::{CiliumVersion, DnsLabel, Port};
+use crate::input::spec::{CiliumGateway, CiliumGatewayApi};
 
 /// The newest minor version that is known here.
 pub const NEWEST: u16 = 20;
@@ -70,7 +72,7 @@ pub enum Fault {
     /// The version ignores it.
     Ignored(u16),
     /// The version's chart refuses to render with it.
-    Rejected(u16),
+    Rejected,
 }
 
 /// What keeps a dotted path from having an effect in a version, and what to write instead.
@@ -80,10 +82,46 @@ pub fn fault(path: &str, version: CiliumVersion) -> Option<(Fault, &'static str)
     KEYS.iter().filter(below).find_map(|key| {
         let fault = match (key.since, key.until) {
             (Some(since), _) if !version.at_least(since) => Fault::NotYet(since),
-            (_, Some(until)) if version.at_least(until) && key.fails => Fault::Rejected(until),
+            (_, Some(until)) if version.at_least(until) && key.fails => Fault::Rejected,
             (_, Some(until)) if version.at_least(until) => Fault::Ignored(until),
             _ => return None,
         };
         Some((fault, key.instead))
     })
+}
+
+/// Cilium's own gateway: its Envoy in the nodes' network namespace.
+#[derive(Debug, Clone)]
+pub struct OwnGateway {
+    /// What configures its routes.
+    pub api: CiliumGatewayApi,
+    /// The port for plain HTTP, if any.
+    pub http: Option<Port>,
+    /// The port for TLS, if any.
+    pub https: Option<Port>,
+    /// The pool whose nodes listen; every node when absent.
+    pub pool: Option<DnsLabel>,
+}
+
+impl OwnGateway {
+    /// With every default filled in.
+    #[must_use]
+    pub fn resolve(written: &CiliumGateway) -> Self {
+        let (http, https) = match (written.http, written.https) {
+            (None, None) => (Port::new(80), Port::new(443)),
+            said => said,
+        };
+        Self { api: written.api.unwrap_or(CiliumGatewayApi::GatewayApi), http, https, pool: written.node_pool.clone() }
+    }
+
+    /// Its ports, by the field that names them.
+    pub fn ports(&self) -> impl Iterator<Item = (&'static str, Port)> {
+        [("http", self.http), ("https", self.https)].into_iter().filter_map(|(field, port)| Some((field, port?)))
+    }
+
+    /// Where it was written.
+    #[must_use]
+    pub fn route() -> Route {
+        Route::of(["cluster", "serviceProxy", "gateway"])
+    }
 }

@@ -8,6 +8,7 @@ pub mod reach;
 mod strategy;
 
 pub use build::build;
+pub use cilium::OwnGateway;
 pub use strategy::{
     Announced, Around, Bfd, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy,
     Traffic, node_labels,
@@ -22,8 +23,8 @@ use crate::grammar::{
     PortRange,
 };
 pub use crate::input::spec::{
-    Announce, Bind, ClaimForm, CloudProvider, Cni, DirectNodePort, KubeProxyMode, Mechanism, Os, PodSecurity, Protocol,
-    SessionAffinity, Toleration, TrafficPolicy,
+    Announce, Bind, CiliumGatewayApi, ClaimForm, CloudProvider, Cni, DirectNodePort, KubeProxyMode, Mechanism,
+    NodePortAddresses, Os, PodSecurity, Primary, Protocol, SessionAffinity, Toleration, TrafficPolicy,
 };
 use node::NodePlan;
 
@@ -85,6 +86,12 @@ pub struct Cluster {
     pub strict_arp: bool,
     /// The MetalLB that gateways with an address of its own count on.
     pub metal_lb: MetalLbVersion,
+    /// Where kube-proxy serves node ports, if the spec says so.
+    pub node_port_addresses: Option<NodePortAddresses>,
+    /// Cilium's own gateway on the nodes.
+    pub own_gateway: Option<OwnGateway>,
+    /// Extra Helm values for Cilium.
+    pub cilium_values: serde_json::Map<String, serde_json::Value>,
     /// A kube-proxy mode that was named beside a Cilium that replaces kube-proxy.
     pub idle_mode: bool,
 }

@@ -384,7 +384,7 @@ pub struct BgpPeer {
     /// Whether it is more than one hop away; `false` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ebgp_multi_hop: Option<bool>,
-    /// The Secret (type basic-auth, in MetalLB's namespace) that holds the session's password.
+    /// The Secret that holds the session's password: of type basic-auth in MetalLB's namespace, for Cilium in `kube-system`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub password_secret: Option<DnsLabel>,
 }

@@ -12,9 +12,11 @@ use crate::grammar::{
 
 mod bounded;
 mod exposure;
+mod proxy;
 
 pub use bounded::*;
 pub use exposure::*;
+pub use proxy::*;
 
 /// One cluster: facts about it and its nodes, and the intent for each gateway.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
@@ -125,6 +127,9 @@ pub enum ServiceProxy {
         /// Whether its configuration already says `ipvs.strictARP: true`; `false` unless said.
         #[serde(default, rename = "strictARP", skip_serializing_if = "Option::is_none")]
         strict_arp: Option<bool>,
+        /// `primary` or networks: where it serves node ports; its own default unless said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node_port_addresses: Option<NodePortAddresses>,
     },
     /// Cilium's agent.
     Cilium {
@@ -135,6 +140,12 @@ pub enum ServiceProxy {
         /// The mode of the kube-proxy beside it; `iptables` unless said, only with `kubeProxyReplacement: false`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mode: Option<KubeProxyMode>,
+        /// Cilium's own gateway in the nodes' network namespace.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gateway: Option<CiliumGateway>,
+        /// Extra Helm values for Cilium, merged last.
+        #[serde(default, skip_serializing_if = "serde_json::Map::is_empty")]
+        values: serde_json::Map<String, serde_json::Value>,
     },
 }
 

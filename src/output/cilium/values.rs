@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::grammar::PortRange;
-use crate::plan::{Announce, DataPlane, Plan, Strategy};
+use crate::plan::{Announce, CiliumGatewayApi, DataPlane, OwnGateway, Plan, Strategy};
 
 /// The values, where Cilium runs.
 pub fn values(plan: &Plan) -> Option<Value> {
@@ -42,5 +42,38 @@ pub fn values(plan: &Plan) -> Option<Value> {
     if announcing(Announce::Node) > 0 {
         values["nodeIPAM"] = json!({"enabled": true});
     }
+    if let Some(gateway) = &plan.cluster.own_gateway {
+        super::super::helm::merge(&mut values, &own_gateway(plan, gateway));
+    }
+    super::super::helm::merge(&mut values, &Value::Object(plan.cluster.cilium_values.clone()));
     Some(values)
+}
+
+/// Cilium's own gateway in the nodes' network namespace.
+fn own_gateway(plan: &Plan, gateway: &OwnGateway) -> Value {
+    let mut host_network = json!({"enabled": true});
+    if let Some(pool) = &gateway.pool {
+        host_network["nodes"] = json!({"matchLabels": plan.pools[pool].node_selector});
+    }
+    let mut values = match gateway.api {
+        // The listeners of a Gateway have the ports.
+        CiliumGatewayApi::GatewayApi => json!({"gatewayAPI": {"enabled": true, "hostNetwork": host_network}}),
+        CiliumGatewayApi::Ingress => {
+            let two = plan.cluster.data_plane.cilium().is_some_and(|version| version.at_least(20));
+            for (field, port) in gateway.ports() {
+                // A rule has refused a second port before 1.20.
+                let key = if two { format!("{field}Port") } else { "sharedListenerPort".to_owned() };
+                host_network[key] = json!(port);
+            }
+            json!({"ingressController": {"enabled": true, "hostNetwork": host_network}})
+        }
+    };
+    if gateway.ports().any(|(_, port)| port.get() < 1024) {
+        // A chart's list is replaced whole, so its own two capabilities stand here as well.
+        values["envoy"] = json!({"enabled": true, "securityContext": {"capabilities": {
+            "keepCapNetBindService": true,
+            "envoy": ["NET_ADMIN", "SYS_ADMIN", "NET_BIND_SERVICE"],
+        }}});
+    }
+    values
 }

@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::super::{cilium, kube_proxy, metallb, node};
-use super::{NodeFiles, step};
-use crate::grammar::{DnsLabel, Family, PortRange};
+use super::{NodeFiles, comma, step};
+use crate::grammar::{DnsLabel, Family};
 use crate::plan::node::{NodePlan, Way};
-use crate::plan::{CloudProvider, Gateway, KubeProxyMode, Owner, Plan, ServiceType, Slot, Strategy};
+use crate::plan::{
+    CiliumGatewayApi, CloudProvider, Gateway, KubeProxyMode, OwnGateway, Owner, Plan, ServiceType, Slot, Strategy,
+};
 
 /// The commands that carry a pool's files to one node, take away what an earlier tree left there, and then run more.
 fn on_node(pool: &DnsLabel, files: &NodeFiles<'_>, then: &[String]) -> Vec<String> {
@@ -61,6 +63,9 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             ],
         ));
     }
+    if let Some(gateway) = &plan.cluster.own_gateway {
+        steps.push(own_gateway(gateway));
+    }
     if kube_proxy::config(plan).is_some() {
         let mut step = step(
             "What gateways need of kube-proxy: merge the fields of `kube-proxy/config.yaml` into `config.conf` of its ConfigMap, then restart it:",
@@ -88,9 +93,7 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             ["kubectl apply --server-side -k cilium/objects".to_owned()],
         ));
     }
-    if plan.cluster.node_port_range != PortRange::kubernetes_default()
-        && plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort)
-    {
+    if kube_proxy::kubeadm(plan).is_some() {
         let range = plan.cluster.node_port_range;
         let mut step = step(
             "The API server's range of node ports, where it does not have it yet:",
@@ -99,7 +102,7 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             )],
         );
         step["notes"] = json!([format!(
-            "Printed nothing: start the API server with `--service-node-port-range={range}`; with kubeadm in `apiServer.extraArgs`, with k3s as `--kube-apiserver-arg`, and at a cloud provider often not at all."
+            "Printed nothing: start the API server with `--service-node-port-range={range}`. With kubeadm, merge `kube-apiserver/kubeadm.yaml` into its ClusterConfiguration and run `kubeadm init phase control-plane apiserver --config` on each control-plane node; with k3s it is `--kube-apiserver-arg`, and at a cloud provider often nothing at all."
         )]);
         steps.push(step);
     }
@@ -141,7 +144,10 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
 
 /// What MetalLB's BGP needs of its own installation.
 fn metallb_notes(plan: &Plan) -> Vec<String> {
-    let mut sessions = plan.gateways.values().filter_map(|gateway| gateway.strategy.announced()?.0.bgp.as_ref());
+    let mut sessions = plan.gateways.values().filter_map(|gateway| match &gateway.strategy {
+        Strategy::MetalLb { announced, .. } => announced.bgp.as_ref(),
+        _ => None,
+    });
     let version = plan.cluster.metal_lb;
     if sessions.clone().next().is_none() {
         return Vec::new();
@@ -159,6 +165,31 @@ fn metallb_notes(plan: &Plan) -> Vec<String> {
         );
     }
     notes
+}
+
+/// Cilium's own gateway listens once somebody gives it routes.
+fn own_gateway(gateway: &OwnGateway) -> Value {
+    let ports = comma(gateway.ports().map(|(_, port)| port));
+    let (look, note) = match gateway.api {
+        CiliumGatewayApi::GatewayApi => (
+            "kubectl get gatewayclass cilium",
+            format!(
+                "The definitions of the Gateway API have to be there before Cilium's operator starts. Give your Gateways `gatewayClassName: cilium` and listeners at the ports {ports}: Envoy listens on the nodes at the ports of the listeners."
+            ),
+        ),
+        CiliumGatewayApi::Ingress => (
+            "kubectl get ingressclass cilium",
+            format!(
+                "Give your Ingresses `ingressClassName: cilium`: Envoy listens on the nodes at the ports {ports} of the shared ingress."
+            ),
+        ),
+    };
+    let mut step = step(
+        "Cilium's own gateway; its class is there once the operator runs with the values above:",
+        [look.to_owned()],
+    );
+    step["notes"] = json!([note]);
+    step
 }
 
 fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>) -> Value {
