@@ -45,6 +45,8 @@ pub enum Command {
     Explain(Explain),
     /// Print the JSON Schema of a spec
     Schema,
+    /// Walk one packet through the rendered rules and the data plane
+    Trace(Trace),
     /// Print completions for a shell
     Completions {
         /// The shell
@@ -198,4 +200,102 @@ pub struct Explain {
     /// A folder of chart folders to use beside the built-in ones
     #[arg(long, value_name = "DIR", requires = "resolved")]
     pub charts: Option<Utf8PathBuf>,
+}
+
+/// `portgen trace`
+#[derive(Debug, Args)]
+pub struct Trace {
+    /// The spec: a file or `-` for standard input
+    #[arg(value_name = "SPEC", default_value = "portgen.yaml")]
+    pub spec: Utf8PathBuf,
+    /// A node pool, a gateway with an address of its own, an address or `loopback`, with a port
+    #[arg(long, value_name = "WHOM:PORT")]
+    pub to: String,
+    /// The gateway that is to answer; any unless said
+    #[arg(long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// Who connects; `node` when `--to` is the loopback, otherwise `client`
+    #[arg(long, value_enum)]
+    pub from: Option<TraceFrom>,
+    /// The client's address; an example unless said
+    #[arg(long, value_name = "ADDRESS")]
+    pub source: Option<std::net::IpAddr>,
+    /// The protocol
+    #[arg(long, value_enum, default_value_t)]
+    pub protocol: TraceProtocol,
+    /// The IP family; that of the address, or the cluster's first, unless said
+    #[arg(long, value_enum)]
+    pub family: Option<TraceFamily>,
+    /// Where the gateways' pods are, as the node sees it
+    #[arg(long, value_enum, default_value_t)]
+    pub pod: TracePods,
+    /// Print a Mermaid flowchart
+    #[arg(long, conflicts_with = "format")]
+    pub mermaid: bool,
+    /// How to report
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: TraceFormat,
+    /// A folder of chart folders to use beside the built-in ones; their templates are trusted code
+    #[arg(long, value_name = "DIR")]
+    pub charts: Option<Utf8PathBuf>,
+}
+
+/// Who connects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TraceFrom {
+    /// A machine outside of the cluster
+    Client,
+    /// The node itself
+    Node,
+    /// Another node of the pool
+    OtherNode,
+    /// A pod of the node
+    Pod,
+    /// A pod of another node
+    OtherPod,
+    /// The gateway's own pod
+    GatewayPod,
+}
+
+/// The protocol.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TraceProtocol {
+    /// TCP
+    #[default]
+    Tcp,
+    /// UDP
+    Udp,
+}
+
+/// The IP family.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TraceFamily {
+    /// IPv4
+    Ipv4,
+    /// IPv6
+    Ipv6,
+}
+
+/// Where the gateways' pods are.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TracePods {
+    /// On the node
+    #[default]
+    Here,
+    /// On another node
+    Elsewhere,
+    /// Nowhere: the Services have no endpoints
+    None,
+    /// Nowhere, and there are no Services either
+    NoService,
+}
+
+/// How a trace is reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TraceFormat {
+    /// A line a step
+    #[default]
+    Text,
+    /// One JSON object, with a version of its own
+    Json,
 }

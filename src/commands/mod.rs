@@ -8,6 +8,7 @@ mod init;
 mod load;
 mod packaging;
 mod render;
+mod trace;
 
 use std::io;
 
@@ -60,6 +61,7 @@ pub fn run(command: Command, streams: &mut Streams<'_>) -> Result<u8, Failure> {
         Command::Diff(arguments) => diff::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Schema => packaging::schema(streams),
+        Command::Trace(arguments) => trace::run(&arguments, streams),
         Command::Completions { shell } => packaging::completions(shell, streams),
         Command::Man => packaging::man(streams),
     }

@@ -127,6 +127,12 @@ pub struct AddressRange {
 }
 
 impl AddressRange {
+    /// The lowest of its addresses.
+    #[must_use]
+    pub fn first(self) -> IpAddr {
+        self.first
+    }
+
     /// The family of its addresses.
     #[must_use]
     pub fn family(self) -> Family {

@@ -22,6 +22,7 @@ mod probe;
 mod real;
 mod refusals;
 mod scene;
+mod traced;
 mod traffic;
 
 use std::process::ExitCode;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
         && tools.iter().all(|tool| common::available(tool, common::has(tool)));
     let mut trials: Vec<Trial> = trials().into_iter().map(|trial| trial.with_ignored_flag(!able)).collect();
     trials.extend(life::neighbours::trials(able));
+    trials.extend(traced::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Without neighbours the page keeps what it says of them.
     let whole = able && conclusion.num_filtered_out == 0;

@@ -10,6 +10,7 @@ use crate::net::{FAMILIES, Family};
 use crate::node::{Tree, Variant};
 use crate::probe::{PROBES, Probe};
 use crate::scene::{Kind, Scene, spec};
+use crate::traced;
 use crate::traffic::{IMPATIENCE, Outcome, PATIENCE};
 
 pub const DATA_PLANES: [DataPlane; 4] =
@@ -30,12 +31,15 @@ pub enum Cell {
 /// Runs a case on a data plane.
 pub fn run(case: &Case, data_plane: DataPlane, kind: Kind) -> Result<Cell, String> {
     let spec = case.spec(data_plane);
-    let tree = match Tree::render(&spec) {
-        Ok(tree) => Arc::new(tree),
-        Err(report) => return refused(case, data_plane, kind, &report),
+    let cell = match Tree::render(&spec) {
+        Ok(tree) => {
+            let scene = Scene::served(data_plane, kind, &spec);
+            Cell::Works(carry(case, scene, &Arc::new(tree), PATIENCE, |_, _| false)?)
+        }
+        Err(report) => refused(case, data_plane, kind, &report)?,
     };
-    let scene = Scene::served(data_plane, kind, &spec);
-    carry(case, scene, &tree, PATIENCE, |_, _| false).map(Cell::Works)
+    traced::agrees(case, data_plane, &cell)?;
+    Ok(cell)
 }
 
 /// Loads a tree and sends every packet of a case through it.

@@ -1,0 +1,275 @@
+//! Whoever serves Services: kube-proxy in its three modes, Cilium in its place, the network plugin's port map.
+//!
+//! What each of them matches is what the packet lab met; docs/trace.md says what it did not meet.
+
+use super::answer::Reply;
+use super::hooks::{Place, is_loopback};
+use super::packet::{Interface, Packet, Translated};
+use super::service::{self, Frontend};
+use super::walker::{Met, Walker, ending};
+use super::world::{Mapped, Side};
+use super::{Ending, Verdict};
+use crate::grammar::Family;
+use crate::plan::{DataPlane, KubeProxyMode, TrafficPolicy};
+
+/// Where a step stands.
+type Here = (Place, i16);
+
+impl Walker<'_> {
+    fn kube_proxy(&self) -> Option<KubeProxyMode> {
+        self.world.data_plane.kube_proxy()
+    }
+
+    fn cilium(&self) -> bool {
+        matches!(self.world.data_plane, DataPlane::Cilium(_))
+    }
+
+    fn serves(&mut self, at: Side, (place, priority): Here, matched: String, changed: Vec<String>) {
+        let owner = self.world.serves();
+        self.hop(at.name(), (place.name(), Some(priority)), owner, matched, changed);
+    }
+
+    /// Whether kube-proxy serves node ports at the destination of a packet.
+    fn node_ports_at(&self, at: Side, packet: &Packet) -> bool {
+        let destination = packet.destination;
+        match self.kube_proxy() {
+            // There is no `route_localnet` for ::1.
+            Some(KubeProxyMode::Iptables) => {
+                destination == self.world.node(at) || is_loopback(destination, Family::IPv4)
+            }
+            // The node's first address of each family.
+            Some(KubeProxyMode::Nftables | KubeProxyMode::Ipvs) => destination == self.world.node(at),
+            None => false,
+        }
+    }
+
+    /// NAT: the choice of a pod; beside IPVS the mark for masquerading alone.
+    pub fn translate(&mut self, at: Side, here: Here, packet: &mut Packet) -> Option<Met> {
+        let mode = self.kube_proxy()?;
+        let world = self.world;
+        let Some((position, frontend)) = service::asked(world, packet, self.node_ports_at(at, packet)) else {
+            if let Some((position, frontend)) =
+                service::asked(world, packet, world.is_local(at, packet.destination))
+            {
+                let said = world.services[position].said(frontend);
+                let matched = format!("{said} is not served at {}: {}", packet.destination, where_node_ports_are(mode));
+                self.serves(at, here, matched, Vec::new());
+            }
+            return None;
+        };
+        let service = &world.services[position];
+        let said = service.said(frontend);
+        if service.keeps_out(frontend, packet.source) {
+            self.serves(at, here, format!("{said}: loadBalancerSourceRanges"), Vec::new());
+            let why = "its source is not in `allowFrom`";
+            return Some(Met { ending: ending(Verdict::Dropped, why), reply: Reply::None });
+        }
+        let local_policy = service.policy == TrafficPolicy::Local;
+        if mode == KubeProxyMode::Ipvs {
+            packet.marked = !local_policy && !matches!(frontend, Frontend::Claimed(..));
+            let mark = if packet.marked { "marked for masquerading" } else { "not masqueraded" };
+            self.serves(at, here, format!("{said}: {mark}, left to IPVS"), Vec::new());
+            return None;
+        }
+        let of_a_pod = world.pod_at(packet.source).is_some();
+        let of_the_node = world.is_local(at, packet.source);
+        let policy = if of_a_pod || of_the_node { TrafficPolicy::Cluster } else { service.policy };
+        let Some(home) = service::pod(world, at, policy) else {
+            self.serves(at, here, format!("{said}: no pod to choose, left to its filter"), Vec::new());
+            return None;
+        };
+        packet.marked = !local_policy || of_the_node;
+        self.choose(at, here, packet, position, home);
+        None
+    }
+
+    /// Sends a packet to the pod of a Service.
+    fn choose(&mut self, at: Side, (place, priority): Here, packet: &mut Packet, position: usize, home: Side) {
+        let world = self.world;
+        let service = &world.services[position];
+        let before = packet.clone();
+        let frontend = service.frontends.iter().find(|one| match one {
+            Frontend::NodePort(port) => *port == packet.port(),
+            Frontend::Announced(address, _) | Frontend::Claimed(address, _) => *address == packet.destination,
+        });
+        let said = frontend.map_or_else(String::new, |frontend| service.said(*frontend));
+        packet.destination = world.gateway_pod(home);
+        packet.set_port(service.target);
+        packet.gateway = Some(service.gateway.clone());
+        // A pod that meets itself would see its own address.
+        packet.marked |= packet.source == packet.destination;
+        if packet.translated == Translated::No {
+            packet.translated = match self.kube_proxy() {
+                Some(KubeProxyMode::Ipvs) => Translated::Ipvs(before.port()),
+                _ => Translated::Nat,
+            };
+        }
+        let where_it_is = if home == at { "on this node" } else { "on another node" };
+        let policy = match service.policy {
+            TrafficPolicy::Cluster => "Cluster",
+            TrafficPolicy::Local => "Local",
+        };
+        let matched = format!("{said}: externalTrafficPolicy {policy}, a pod {where_it_is}");
+        let owner = world.serves();
+        self.hop(at.name(), (place.name(), Some(priority)), owner, matched, packet.changes_since(&before));
+    }
+
+    /// kube-proxy's filter: what is asked for, and has no pod that may answer.
+    pub fn filter(&mut self, at: Side, here: Here, packet: &Packet) -> Option<Met> {
+        let mode = self.kube_proxy().filter(|mode| *mode != KubeProxyMode::Ipvs)?;
+        if packet.translated != Translated::No {
+            return None;
+        }
+        let world = self.world;
+        let (position, frontend) = service::asked(world, packet, self.node_ports_at(at, packet))?;
+        // What a node sends to an address of its own is looked at when it comes in; iptables leaves the rest alone.
+        let looks = match (here.0, frontend) {
+            (Place::Output, Frontend::NodePort(_)) => false,
+            (Place::Output, _) => mode == KubeProxyMode::Nftables,
+            _ => true,
+        };
+        if !looks {
+            return None;
+        }
+        let said = world.services[position].said(frontend);
+        if self.without_endpoints() {
+            self.serves(at, here, format!("{said} has no endpoints: reject"), Vec::new());
+            let why = "the Service has no endpoints";
+            return Some(Met { ending: ending(Verdict::Refused, why), reply: Reply::Refusal });
+        }
+        self.serves(at, here, format!("{said} has no endpoint on this node: drop"), Vec::new());
+        Some(Met { ending: no_pod_here(), reply: Reply::None })
+    }
+
+    /// IPVS, where a packet is for the node: every Service's address is one of its own.
+    pub fn ipvs(&mut self, at: Side, here: Here, packet: &mut Packet) -> Option<Met> {
+        let world = self.world;
+        if self.kube_proxy() != Some(KubeProxyMode::Ipvs) || !world.is_local(at, packet.destination) {
+            return None;
+        }
+        let (position, frontend) = service::asked(world, packet, self.node_ports_at(at, packet))?;
+        let service = &world.services[position];
+        let Some(home) = world.home() else {
+            self.serves(at, here, format!("{} has no endpoints", service.said(frontend)), Vec::new());
+            let why = "the Service has no endpoints";
+            return Some(Met { ending: ending(Verdict::Refused, why), reply: Reply::Refusal });
+        };
+        let source = packet.source;
+        self.choose(at, here, packet, position, home);
+        let comes_back = packet.marked || home == at || source == world.node(at) || world.pod_at(source) == Some(at);
+        if comes_back {
+            return None;
+        }
+        let why = "IPVS sends it on without masquerading, so the pod's answer does not come back through this node";
+        Some(Met { ending: ending(Verdict::Dropped, why), reply: Reply::None })
+    }
+
+    /// The port map of the network plugin, written when a pod starts.
+    pub fn mapped(&mut self, at: Side, (place, priority): Here, packet: &mut Packet) -> Option<Met> {
+        if self.cilium() || at != Side::Here {
+            return None;
+        }
+        let mapped = self.mapping(at, packet)?;
+        let before = packet.clone();
+        packet.destination = self.world.gateway_pod(at);
+        packet.set_port(mapped.target);
+        packet.gateway = Some(mapped.gateway.clone());
+        packet.translated = Translated::Nat;
+        packet.marked = packet.source == packet.destination || packet.source.is_loopback();
+        let matched = format!("port {} of the node is mapped to the pod of {}", mapped.port, mapped.gateway);
+        self.hop(at.name(), (place.name(), Some(priority)), "port map", matched, packet.changes_since(&before));
+        None
+    }
+
+    fn mapping(&self, at: Side, packet: &Packet) -> Option<&Mapped> {
+        let world = self.world;
+        let local = world.is_local(at, packet.destination) && !is_loopback(packet.destination, Family::IPv6);
+        world.mapped.iter().find(|one| {
+            local
+                && one.protocol == packet.protocol()
+                && one.port == packet.port()
+                && one.only.is_none_or(|only| only == packet.destination)
+        })
+    }
+
+    /// Cilium in kube-proxy's place, where a packet comes in by the network: before netfilter.
+    pub fn at_ingress(&mut self, at: Side, packet: &Packet) -> Option<Met> {
+        if !self.cilium() || !matches!(packet.came, Some(Interface::Wire(_))) {
+            return None;
+        }
+        let world = self.world;
+        let own = packet.destination == world.node(at);
+        let here = ("ingress, before netfilter", None);
+        let done = |ending| Some(Met { ending, reply: Reply::None });
+        if let Some(mapped) = self.mapping(at, packet).filter(|_| at == Side::Here) {
+            let matched = format!("port {} of the node is mapped to the pod of {}", mapped.port, mapped.gateway);
+            let met = self.at_a_pod(mapped.gateway.clone(), mapped.target, packet.source);
+            self.hop(at.name(), here, world.serves(), matched, Vec::new());
+            return done(met);
+        }
+        let Some((position, frontend)) = service::asked(world, packet, own) else {
+            let matched = format!("port {} of {} is no Service's", packet.port(), packet.destination);
+            self.hop(at.name(), here, world.serves(), matched, Vec::new());
+            return None;
+        };
+        let service = &world.services[position];
+        let said = service.said(frontend);
+        if service.keeps_out(frontend, packet.source) {
+            self.hop(at.name(), here, world.serves(), format!("{said}: loadBalancerSourceRanges"), Vec::new());
+            return done(ending(Verdict::Dropped, "its source is not in `allowFrom`"));
+        }
+        if world.home().is_none() {
+            self.hop(at.name(), here, world.serves(), format!("{said} has no endpoints"), Vec::new());
+            return done(ending(Verdict::Refused, "the Service has no endpoints"));
+        }
+        let Some(home) = service::pod(world, at, service.policy) else {
+            self.hop(at.name(), here, world.serves(), format!("{said} has no endpoint on this node"), Vec::new());
+            return done(no_pod_here());
+        };
+        let (source, how) = if home == at {
+            (packet.source, "a pod on this node, source kept")
+        } else {
+            (world.node(at), "a pod on another node, source the node's")
+        };
+        self.hop(at.name(), here, world.serves(), format!("{said}: {how}"), Vec::new());
+        done(self.at_a_pod(service.gateway.clone(), service.target, source))
+    }
+
+    /// Cilium in kube-proxy's place, where a process of the cluster connects: the pod's address takes the place of the
+    /// Service's before there is a packet.
+    pub fn at_connect(&mut self, at: Side, packet: &Packet) -> Option<Ending> {
+        let world = self.world;
+        let destination = packet.destination;
+        let of_a_node = destination.is_loopback() || [Side::Here, Side::There].map(|side| world.node(side)).contains(&destination);
+        let (position, frontend) = service::asked(world, packet, of_a_node)?;
+        let service = &world.services[position];
+        let said = service.said(frontend);
+        let here = ("connect()", None);
+        if world.home().is_none() {
+            self.hop(at.name(), here, world.serves(), format!("{said} has no endpoints"), Vec::new());
+            return Some(ending(Verdict::Refused, "the Service has no endpoints"));
+        }
+        self.hop(at.name(), here, world.serves(), format!("{said}: the socket connects to the pod"), Vec::new());
+        let source = if packet.source.is_loopback() { world.node(at) } else { packet.source };
+        Some(self.at_a_pod(service.gateway.clone(), service.target, source))
+    }
+
+    /// The end of a way on which netfilter has no part.
+    fn at_a_pod(&mut self, gateway: crate::grammar::DnsLabel, port: u16, source: std::net::IpAddr) -> Ending {
+        let sees = self.world.whose(source);
+        ending(Verdict::Arrives { gateway, port, sees, source }, "Cilium serves it, and netfilter sees none of it")
+    }
+}
+
+fn no_pod_here() -> Ending {
+    ending(Verdict::Dropped, "`externalTrafficPolicy: Local`, and no pod of the gateway is on this node")
+}
+
+/// Why a node port is not served at an address of the node.
+fn where_node_ports_are(mode: KubeProxyMode) -> &'static str {
+    match mode {
+        KubeProxyMode::Iptables => "node ports are at the node's addresses and at 127.0.0.1, not at ::1",
+        KubeProxyMode::Nftables => "node ports are at the node's primary addresses, never at the loopback",
+        KubeProxyMode::Ipvs => "node ports are at the node's own addresses, never at the loopback",
+    }
+}
