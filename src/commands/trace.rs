@@ -24,8 +24,7 @@ pub fn run(arguments: &cli::Trace, streams: &mut Streams<'_>) -> Result<u8, Fail
         return Err(Failure::Usage("the spec cannot be read whole; mend the errors first".to_owned()));
     };
     let trace = trace::walk(plan, &question(arguments, plan)?)?;
-    let refused: Vec<&Finding> =
-        spec.findings.iter().filter(|finding| finding.severity() == Severity::Error).collect();
+    let refused: Vec<&Finding> = spec.findings.iter().filter(|finding| finding.severity() == Severity::Error).collect();
     match arguments.format {
         TraceFormat::Json => {
             let mut document = json!({"version": VERSION, "portgen": env!("CARGO_PKG_VERSION"), "cluster": plan.name});

@@ -63,7 +63,8 @@ impl Walker<'_> {
         if from == asked.port() {
             return met.ending;
         }
-        let why = format!("the answer comes from port {from}, and whoever asked port {} does not know it", asked.port());
+        let why =
+            format!("the answer comes from port {from}, and whoever asked port {} does not know it", asked.port());
         ending(Verdict::Dropped, why)
     }
 }

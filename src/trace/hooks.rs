@@ -195,8 +195,7 @@ impl<'a> Walker<'a> {
         if packet.came == Some(Interface::Loopback) || !world.is_local(at, packet.destination) {
             return None;
         }
-        let counts =
-            |rule: &iptables::Rule| rule.protocol == packet.protocol() && rule.port.get() == packet.port();
+        let counts = |rule: &iptables::Rule| rule.protocol == packet.protocol() && rule.port.get() == packet.port();
         for limit in world.limits.iter().filter(|limit| counts(&limit.rule)) {
             let matched = format!("counts it, and drops none below the limit: {}", limit.line);
             self.hop(at.name(), (place.name(), Some(priority)), "portgen, limits", matched, Vec::new());

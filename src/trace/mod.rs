@@ -1,9 +1,11 @@
 //! One packet's way to a gateway: through the rules that portgen writes, read back from their files, and through
 //! whoever serves the Service, hook by hook.
 
+mod addresses;
 mod answer;
 mod hooks;
 mod json;
+mod listeners;
 mod mermaid;
 mod netfilter;
 mod packet;
@@ -23,6 +25,7 @@ use std::net::IpAddr;
 
 use crate::grammar::{DnsLabel, Family, Port};
 use crate::output::Fault;
+use crate::output::node::{self, NodeFile};
 use crate::plan::{Plan, Protocol};
 use walker::Walker;
 use world::World;
@@ -209,7 +212,17 @@ impl Trace {
 /// # Errors
 /// A fault of portgen: a file that does not read back.
 pub fn walk(plan: &Plan, question: &Question) -> Result<Trace, Fault> {
-    let world = World::new(plan, question)?;
+    let pool = &question.destination.pool;
+    let files = plan.nodes.get(pool).map(|node| node::files(plan, pool, node).map_err(world::fault));
+    walk_files(plan, &files.transpose()?.unwrap_or_default(), question)
+}
+
+/// Walks a packet through these files of its node.
+///
+/// # Errors
+/// A file that portgen would not have written.
+pub fn walk_files(plan: &Plan, files: &[NodeFile], question: &Question) -> Result<Trace, Fault> {
+    let world = World::new(plan, files, question)?;
     let mut walker = Walker::new(&world);
     let (flow, ending) = walker.send(question);
     Ok(Trace { notes: world.notes.clone(), flow, hops: walker.hops, ending, wanted: question.gateway.clone() })

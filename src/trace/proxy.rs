@@ -4,10 +4,11 @@
 
 use super::answer::Reply;
 use super::hooks::{Place, is_loopback};
+use super::listeners::Mapped;
 use super::packet::{Interface, Packet, Translated};
 use super::service::{self, Frontend};
 use super::walker::{Met, Walker, ending};
-use super::world::{Mapped, Side};
+use super::world::Side;
 use super::{Ending, Verdict};
 use crate::grammar::Family;
 use crate::plan::{DataPlane, KubeProxyMode, TrafficPolicy};
@@ -48,9 +49,7 @@ impl Walker<'_> {
         let mode = self.kube_proxy()?;
         let world = self.world;
         let Some((position, frontend)) = service::asked(world, packet, self.node_ports_at(at, packet)) else {
-            if let Some((position, frontend)) =
-                service::asked(world, packet, world.is_local(at, packet.destination))
-            {
+            if let Some((position, frontend)) = service::asked(world, packet, world.is_local(at, packet.destination)) {
                 let said = world.services[position].said(frontend);
                 let matched = format!("{said} is not served at {}: {}", packet.destination, where_node_ports_are(mode));
                 self.serves(at, here, matched, Vec::new());
@@ -240,7 +239,8 @@ impl Walker<'_> {
     pub fn at_connect(&mut self, at: Side, packet: &Packet) -> Option<Ending> {
         let world = self.world;
         let destination = packet.destination;
-        let of_a_node = destination.is_loopback() || [Side::Here, Side::There].map(|side| world.node(side)).contains(&destination);
+        let of_a_node =
+            destination.is_loopback() || [Side::Here, Side::There].map(|side| world.node(side)).contains(&destination);
         let (position, frontend) = service::asked(world, packet, of_a_node)?;
         let service = &world.services[position];
         let said = service.said(frontend);

@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Destination;
-use super::world::{announced_addresses, node_address};
+use super::addresses::{announced_addresses, node_address};
 use crate::finding::{listed, nearest, shown};
 use crate::grammar::{DnsLabel, Family, Port};
 use crate::plan::Plan;
@@ -111,12 +111,7 @@ fn owner(plan: &Plan, address: IpAddr, meant: Option<&DnsLabel>) -> Result<(DnsL
     }))
 }
 
-fn named(
-    plan: &Plan,
-    name: &str,
-    family: Family,
-    meant: Option<&DnsLabel>,
-) -> Result<(DnsLabel, IpAddr), Unknown> {
+fn named(plan: &Plan, name: &str, family: Family, meant: Option<&DnsLabel>) -> Result<(DnsLabel, IpAddr), Unknown> {
     if name == LOOPBACK
         && let Some(pool) = any_pool(plan, meant)
     {

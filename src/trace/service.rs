@@ -2,8 +2,9 @@
 
 use std::net::IpAddr;
 
+use super::addresses::announced_addresses;
 use super::packet::Packet;
-use super::world::{Side, World, announced_addresses};
+use super::world::{Side, World};
 use crate::grammar::{Cidr, DnsLabel, Family};
 use crate::plan::{Gateway, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
 
@@ -92,9 +93,12 @@ pub fn asked(world: &World, packet: &Packet, served: bool) -> Option<(usize, Fro
         Frontend::NodePort(own) => served && own == port,
         Frontend::Announced(address, own) | Frontend::Claimed(address, own) => address == destination && own == port,
     };
-    world.services.iter().enumerate().filter(|(_, service)| service.protocol == packet.protocol()).find_map(
-        |(position, service)| service.frontends.iter().find(is).map(|frontend| (position, *frontend)),
-    )
+    world
+        .services
+        .iter()
+        .enumerate()
+        .filter(|(_, service)| service.protocol == packet.protocol())
+        .find_map(|(position, service)| service.frontends.iter().find(is).map(|frontend| (position, *frontend)))
 }
 
 /// Where the pod is that a policy leaves: any, or the node's own.

@@ -16,10 +16,7 @@ pub fn text(trace: &Trace) -> String {
     let width = places.iter().map(|place| place.chars().count()).max().unwrap_or(0);
     for (position, (hop, place)) in trace.hops.iter().zip(&places).enumerate() {
         let changed = if hop.changed.is_empty() { String::new() } else { format!("  ({})", hop.changed.join(", ")) };
-        line(
-            &mut text,
-            &format!("{:>3}  {place:<width$}  {}: {}{changed}", position + 1, hop.owner, hop.matched),
-        );
+        line(&mut text, &format!("{:>3}  {place:<width$}  {}: {}{changed}", position + 1, hop.owner, hop.matched));
     }
     line(&mut text, &last(trace));
     if let Some(page) = trace.ending.page {

@@ -4,8 +4,9 @@ use std::net::Ipv4Addr;
 
 use super::answer::Reply;
 use super::hooks::Place;
+use super::listeners::Role;
 use super::packet::{Interface, Packet, Translated};
-use super::world::{Role, Side, World};
+use super::world::{Side, World};
 use super::{Ending, Flow, Hop, Origin, Pods, Question, Verdict};
 use crate::plan::{DataPlane, Protocol};
 
@@ -174,7 +175,10 @@ impl<'a> Walker<'a> {
                 Protocol::TCP => Reply::Reset,
                 Protocol::UDP => Reply::Refusal,
             };
-            return Met { ending: ending(Verdict::Refused, format!("nobody listens on port {port} of the node")), reply };
+            return Met {
+                ending: ending(Verdict::Refused, format!("nobody listens on port {port} of the node")),
+                reply,
+            };
         };
         match &process.role {
             Role::Gateway => {

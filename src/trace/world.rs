@@ -1,16 +1,17 @@
 //! The machines a packet may meet: what portgen writes on the nodes, what listens there, which Services there are.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
+use super::addresses::{CLIENT, Example, NODE, POD, named, node_address};
+use super::listeners::{self, Mapped, Process, Role};
 use super::packet::Interface;
 use super::service::{Frontend, Service};
-use super::{Destination, Pods, Question, Seen};
+use super::{Destination, Origin, Pods, Question, Seen};
 use crate::grammar::{DnsLabel, Family, Port};
 use crate::output::Fault;
 use crate::output::node::nft::{Chain, ChainKind, Hook, Match, Rule, Ruleset, Statement};
-use crate::output::node::{self, NFT_FILE, iptables, limits_file, nft, systemd};
-use crate::plan::node::{NodePlan, Way};
-use crate::plan::{Announce, DataPlane, Gateway, KubeProxyMode, Mechanism, Plan, PortPlan, Protocol, Strategy};
+use crate::output::node::{NFT_FILE, NodeFile, iptables, limits_file, nft};
+use crate::plan::{DataPlane, Gateway, KubeProxyMode, Mechanism, Plan, PortPlan, Protocol, Strategy};
 
 /// One of the two nodes: the one that is asked, and another one of its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,8 +66,9 @@ pub struct World {
     pages: Vec<(Protocol, u16, &'static str)>,
     wire: Interface,
     nodes: [IpAddr; 2],
+    pods_at: [IpAddr; 2],
+    gateway_pods_at: [IpAddr; 2],
     client: IpAddr,
-    asked: IpAddr,
 }
 
 /// A line of the limits.
@@ -77,117 +79,9 @@ pub struct Limit {
     pub line: String,
 }
 
-/// What listens on a node.
-pub struct Process {
-    /// The gateway it belongs to.
-    pub gateway: DnsLabel,
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// The port it listens on.
-    pub port: u16,
-    /// What it does with a connection.
-    pub role: Role,
-}
-
-/// What a process does with a connection.
-pub enum Role {
-    /// It is the gateway.
-    Gateway,
-    /// It carries it to a port of 127.0.0.1.
-    Proxy {
-        /// The port.
-        to: u16,
-        /// The line of the unit that says so.
-        line: String,
-        /// The only interface it listens on.
-        interface: Option<String>,
-        /// The families it listens on.
-        families: Vec<Family>,
-    },
-}
-
-/// A port of the node that leads to a pod.
-pub struct Mapped {
-    /// The gateway.
-    pub gateway: DnsLabel,
-    /// TCP or UDP.
-    pub protocol: Protocol,
-    /// The port of the node.
-    pub port: u16,
-    /// The pod's.
-    pub target: u16,
-    /// The only address that is mapped.
-    pub only: Option<IpAddr>,
-}
-
-/// Addresses for documentation, where a spec names none: IPv4 and IPv6.
-type Example = (Ipv4Addr, Ipv6Addr);
-
-const fn example(network: [u8; 3], link: u16, host: u8) -> Example {
-    let [a, b, c] = network;
-    (Ipv4Addr::new(a, b, c, host), Ipv6Addr::new(0x2001, 0xdb8, link, 0, 0, 0, 0, host as u16))
-}
-
-const TEST_1: [u8; 3] = [192, 0, 2];
-const TEST_2: [u8; 3] = [198, 51, 100];
-const TEST_3: [u8; 3] = [203, 0, 113];
-const NODES: [Example; 2] = [example(TEST_2, 0x64, 11), example(TEST_2, 0x64, 12)];
-const CLIENT: Example = example(TEST_1, 1, 10);
-const PODS: [Example; 2] = [example(TEST_3, 0x71, 10), example(TEST_3, 0x72, 26)];
-/// The gateways' pod, where the pod that connects is another one.
-const GATEWAY_PODS: [Example; 2] = [example(TEST_3, 0x71, 11), example(TEST_3, 0x72, 27)];
-const ANNOUNCED: Example = example(TEST_2, 0x64, 200);
-
-fn of(example: Example, family: Family) -> IpAddr {
-    match family {
-        Family::IPv4 => example.0.into(),
-        Family::IPv6 => example.1.into(),
-    }
-}
-
-/// The first address a node of a pool has, in the order the pool names them; an example where it names none.
-pub fn node_address(plan: &Plan, pool: &DnsLabel, family: Family) -> IpAddr {
-    named(plan, pool, family).next().unwrap_or_else(|| of(NODES[0], family))
-}
-
-fn named<'a>(plan: &'a Plan, pool: &DnsLabel, family: Family) -> impl Iterator<Item = IpAddr> + use<'a> {
-    let addresses = plan.pools.get(pool).map_or(&[][..], |pool| &pool.addresses);
-    addresses.iter().map(|address| address.0).filter(move |address| Family::of(*address) == family)
-}
-
-/// Where clients find a gateway beside the nodes' own addresses.
-pub fn announced_addresses(plan: &Plan, gateway: &Gateway, family: Family) -> Vec<IpAddr> {
-    let of_family = |address: &IpAddr| Family::of(*address) == family;
-    match &gateway.strategy {
-        Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
-            if announced.how == Announce::Node {
-                let nodes = |pool| {
-                    let named: Vec<IpAddr> = named(plan, pool, family).collect();
-                    if named.is_empty() { vec![of(NODES[0], family)] } else { named }
-                };
-                return gateway.pools.iter().flat_map(nodes).collect();
-            }
-            let wanted: Vec<IpAddr> =
-                announced.load_balancer_ips.iter().map(|address| address.0).filter(of_family).collect();
-            if !wanted.is_empty() {
-                return wanted;
-            }
-            announced.addresses.iter().map(|range| range.first()).find(of_family).into_iter().collect()
-        }
-        Strategy::CloudLoadBalancer { .. } => vec![of(ANNOUNCED, family)],
-        Strategy::ExternalIps { addresses, .. } => {
-            addresses.iter().map(|address| address.0).filter(of_family).collect()
-        }
-        Strategy::NodePortRedirect { .. }
-        | Strategy::NodePort { .. }
-        | Strategy::HostNetwork { .. }
-        | Strategy::HostPort { .. } => Vec::new(),
-    }
-}
-
 impl World {
     /// What a plan renders to, around the node that is asked.
-    pub fn new(plan: &Plan, question: &Question) -> Result<Self, Fault> {
+    pub fn new(plan: &Plan, files: &[NodeFile], question: &Question) -> Result<Self, Fault> {
         let destination = &question.destination;
         let (pool, family) = (&destination.pool, destination.family());
         let mut notes = Vec::new();
@@ -197,16 +91,25 @@ impl World {
             own.swap(0, position);
         }
         if own.is_empty() {
-            notes.push(format!("pool {pool} names no {family} address: {} stands for one", of(NODES[0], family)));
+            notes.push(format!(
+                "pool {pool} names no {family} address: {} stands for one",
+                node_address(plan, pool, family)
+            ));
         }
-        let mut stand_ins = NODES.iter().map(|one| of(*one, family)).filter(|one| !own.contains(one));
-        let here = own.first().copied().or_else(|| stand_ins.next()).unwrap_or_else(|| of(NODES[0], family));
-        let there = own.get(1).copied().or_else(|| stand_ins.next()).unwrap_or_else(|| of(NODES[1], family));
-        let client = question.source.unwrap_or_else(|| {
-            let client = of(CLIENT, family);
+        let here = own.first().copied().unwrap_or_else(|| node_address(plan, pool, family));
+        let mut used: Vec<IpAddr> = [here, destination.address].into_iter().chain(question.source).collect();
+        let mut example = |example: Example| {
+            let address = example.free(plan, family, &used);
+            used.push(address);
+            address
+        };
+        let there = own.get(1).copied().unwrap_or_else(|| example(NODE));
+        let client = question.source.unwrap_or_else(|| example(CLIENT));
+        let pods = [example(POD), example(POD)];
+        let gateway_pods = [example(POD), example(POD)];
+        if question.source.is_none() && question.origin == Origin::Client {
             notes.push(format!("{client} stands for a client: `--source` names another"));
-            client
-        });
+        }
         let mut world = Self {
             data_plane: plan.cluster.data_plane,
             services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, family)).collect(),
@@ -221,94 +124,42 @@ impl World {
             pages: plan.gateways.values().flat_map(pages).collect(),
             wire: Interface::Wire(plan.pools.get(pool).and_then(|pool| pool.interfaces.first().cloned())),
             nodes: [here, there],
+            pods_at: pods,
+            gateway_pods_at: gateway_pods,
             client,
-            asked: destination.address,
         };
         if question.pods == Pods::NoService {
             world.services.clear();
         }
-        world.listeners(plan, pool);
+        world.listeners(plan, pool, listeners::lowest_unprivileged(files)?);
+        world.read(files, family)?;
         if let Some(node) = plan.nodes.get(pool) {
-            let files = node::files(plan, pool, node).map_err(fault)?;
-            world.read(&files, family)?;
-            world.proxies(&files, node)?;
+            world.proxies(files, node)?;
         }
         let goes_on = world.processes.iter().any(|process| matches!(process.role, Role::Proxy { .. }));
         if goes_on && family == Family::IPv6 {
             let address = node_address(plan, pool, Family::IPv4);
             let destination = Destination { address, ..destination.clone() };
-            world.ipv4 = Some(Box::new(Self::new(plan, &Question { destination, source: None, ..question.clone() })?));
+            world.ipv4 =
+                Some(Box::new(Self::new(plan, files, &Question { destination, source: None, ..question.clone() })?));
         }
         Ok(world)
     }
 
-    /// The gateways' own processes on the node, and the ports that are mapped to its pods.
-    fn listeners(&mut self, plan: &Plan, pool: &DnsLabel) {
-        if self.pods != Pods::Here {
-            return;
-        }
-        for gateway in plan.gateways.values().filter(|gateway| gateway.pools.contains(pool)) {
-            for port in gateway.ports.values() {
-                let (protocol, target) = (port.protocol, port.target_port.get());
-                let gateway_name = gateway.name.clone();
-                if gateway.needs.host_network {
-                    self.processes.push(Process {
-                        gateway: gateway_name,
-                        protocol,
-                        port: target,
-                        role: Role::Gateway,
-                    });
-                } else if gateway.needs.host_port {
-                    let only = gateway.needs.host_ip.map(|address| address.0);
-                    self.mapped.push(Mapped { gateway: gateway_name, protocol, port: port.port.get(), target, only });
-                }
-            }
-        }
-    }
-
     /// Reads the rules and the limits of a node back from its files.
-    fn read(&mut self, files: &[node::NodeFile], family: Family) -> Result<(), Fault> {
+    fn read(&mut self, files: &[NodeFile], family: Family) -> Result<(), Fault> {
         if let Some(text) = file(files, NFT_FILE) {
             self.ruleset = Some(nft::read(text).ok_or_else(|| fault(NFT_FILE.to_owned()))?);
         }
         if let Some(text) = file(files, limits_file(family)) {
             let restore = iptables::read(text, family).ok_or_else(|| fault(limits_file(family).to_owned()))?;
             let lines = text.lines().filter(|line| line.starts_with("-A "));
-            self.limits =
-                restore.rules.into_iter().zip(lines).map(|(rule, line)| Limit { rule, line: line.to_owned() }).collect();
-        }
-        Ok(())
-    }
-
-    /// Reads the proxies of a node back from their units.
-    fn proxies(&mut self, files: &[node::NodeFile], node: &NodePlan) -> Result<(), Fault> {
-        let unit = |name: String| {
-            let path = format!("etc/systemd/system/{name}");
-            file(files, &path).and_then(systemd::read).ok_or_else(|| fault(path))
-        };
-        for door in &node.doors {
-            let Way::Proxy { .. } = door.way else { continue };
-            let name = node::proxy_name(door);
-            let service = unit(format!("{name}.service"))?;
-            let line = setting(&service, "ExecStart").unwrap_or_default().to_owned();
-            let to = line.rsplit(':').next().and_then(|port| port.parse().ok());
-            let to = to.ok_or_else(|| fault(format!("etc/systemd/system/{name}.service")))?;
-            for (suffix, _) in node::sockets(node, door) {
-                let path = format!("{name}{suffix}.socket");
-                let socket = unit(path.clone())?;
-                let listens = setting(&socket, "ListenStream").and_then(|text| text.rsplit_once(':'));
-                let Some((host, port)) = listens.and_then(|(host, port)| Some((host, port.parse().ok()?))) else {
-                    return Err(fault(format!("etc/systemd/system/{path}")));
-                };
-                let families = match (host, setting(&socket, "BindIPv6Only")) {
-                    ("0.0.0.0", _) => vec![Family::IPv4],
-                    (_, Some("ipv6-only")) => vec![Family::IPv6],
-                    _ => vec![Family::IPv4, Family::IPv6],
-                };
-                let interface = setting(&socket, "BindToDevice").map(str::to_owned);
-                let role = Role::Proxy { to, line: line.clone(), interface, families };
-                self.processes.push(Process { gateway: door.gateway.clone(), protocol: Protocol::TCP, port, role });
-            }
+            self.limits = restore
+                .rules
+                .into_iter()
+                .zip(lines)
+                .map(|(rule, line)| Limit { rule, line: line.to_owned() })
+                .collect();
         }
         Ok(())
     }
@@ -339,13 +190,11 @@ impl World {
         self.services.iter().find(has).map(|service| match service.page {
             "metalLB" => "MetalLB announces the address from this node",
             "ciliumLoadBalancer" => "Cilium announces the address from this node",
-            "cloudLoadBalancer" => "the cloud's load balancer hands it to this node; how a cloud does that is not walked",
+            "cloudLoadBalancer" => {
+                "the cloud's load balancer hands it to this node; how a cloud does that is not walked"
+            }
             _ => "the network brings the address to this node",
         })
-    }
-
-    fn family(&self) -> Family {
-        Family::of(self.asked)
     }
 
     /// The interface that clients and other nodes come in by.
@@ -365,12 +214,12 @@ impl World {
 
     /// The address of a pod that is no gateway's.
     pub fn pod(&self, side: Side) -> IpAddr {
-        of(PODS[side as usize], self.family())
+        self.pods_at[side as usize]
     }
 
     /// The address of the gateways' pod on a node.
     pub fn gateway_pod(&self, side: Side) -> IpAddr {
-        of(GATEWAY_PODS[side as usize], self.family())
+        self.gateway_pods_at[side as usize]
     }
 
     /// The node where the gateways' pods are.
@@ -429,20 +278,14 @@ fn pages(gateway: &Gateway) -> Vec<(Protocol, u16, &'static str)> {
         .collect()
 }
 
-fn fault(path: String) -> Fault {
+/// A file that does not say what portgen writes.
+pub fn fault(path: String) -> Fault {
     Fault { path, reason: "it does not read back".to_owned() }
 }
 
-fn file<'a>(files: &'a [node::NodeFile], path: &str) -> Option<&'a str> {
+/// The text of a file.
+pub fn file<'a>(files: &'a [NodeFile], path: &str) -> Option<&'a str> {
     files.iter().find(|(known, _)| known == path).map(|(_, text)| text.as_str())
-}
-
-fn setting<'a>(unit: &'a systemd::Unit, key: &str) -> Option<&'a str> {
-    unit.sections
-        .iter()
-        .flat_map(|section| &section.settings)
-        .find(|(known, _)| known == key)
-        .map(|(_, value)| value.as_str())
 }
 
 /// `-t nat -I PREROUTING … -j REDIRECT` to the node ports: refused, so never written, and walked to show why.
@@ -455,8 +298,7 @@ fn recipe(plan: &Plan, pool: &DnsLabel) -> Option<Ruleset> {
         Rule::new([Match::DestinationPort(protocol, port)], [Statement::Redirect(to)])
     };
     let ports = plan.gateways.values().filter(copies).flat_map(|gateway| gateway.ports.values());
-    let rules: Vec<Rule> =
-        ports.filter_map(|port| Some(redirect(port.protocol, port.port, port.node_port?))).collect();
+    let rules: Vec<Rule> = ports.filter_map(|port| Some(redirect(port.protocol, port.port, port.node_port?))).collect();
     let chain = Chain { name: "recipe", kind: ChainKind::Nat, hook: Hook::Prerouting, priority: -100, rules };
     (!chain.rules.is_empty()).then(|| Ruleset { chains: vec![chain], parts: Vec::new() })
 }

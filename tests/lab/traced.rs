@@ -8,11 +8,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use libtest_mimic::Trial;
 use portgen::check;
 use portgen::grammar::Port;
+use portgen::output::node;
 use portgen::plan::{Plan, PortPlan, Protocol, ServiceType, TrafficPolicy};
-use portgen::trace::{self, Destination, Origin, Pods, Question, Seen, Verdict};
+use portgen::trace::{self, Destination, Origin, Pods, Question, Seen, Trace, Verdict};
 
 use crate::cases::{CASES, Case};
 use crate::data_plane::DataPlane;
+use crate::faults::{FAULTS, Fault};
 use crate::matrix::{Cell, DATA_PLANES};
 use crate::net::{CLIENT, CLIENT2, FAMILIES, Family, LOAD_BALANCER, NODES};
 use crate::probe::{PROBES, Probe};
@@ -47,6 +49,9 @@ pub fn trials() -> Vec<Trial> {
             Trial::test(title, move || Ok(expected(&case, data_plane)?))
         })
         .collect();
+    trials.extend(
+        FAULTS.iter().map(|fault| Trial::test(format!("trace sees it too: {}", fault.name), move || Ok(seen(fault)?))),
+    );
     trials.push(Trial::test("every probe is walked, or is named with the reason", || Ok(complete()?)));
     trials
 }
@@ -54,15 +59,16 @@ pub fn trials() -> Vec<Trial> {
 /// Whether a trace says of every packet what a client met.
 pub fn agrees(case: &Case, data_plane: DataPlane, cell: &Cell) -> Result<(), String> {
     let plan = plan(&case.spec(data_plane));
+    let walk = |question: &Question| trace::walk(&plan, question).expect("what is written reads back");
     let wrong: Vec<String> = match cell {
         Cell::Works(met) => met
             .iter()
             .flat_map(|(&family, met)| met.iter().map(move |(&probe, outcome)| (family, probe, outcome)))
-            .filter_map(|(family, probe, outcome)| compare(&plan, data_plane, family, probe, outcome))
+            .filter_map(|(family, probe, outcome)| compare(&plan, data_plane, family, probe, outcome, &walk))
             .collect(),
         Cell::Refused(_, probe, met) => met
             .iter()
-            .filter_map(|(&family, outcome)| compare(&plan, data_plane, family, *probe, outcome))
+            .filter_map(|(&family, outcome)| compare(&plan, data_plane, family, *probe, outcome, &walk))
             .collect(),
     };
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
@@ -71,6 +77,7 @@ pub fn agrees(case: &Case, data_plane: DataPlane, cell: &Cell) -> Result<(), Str
 /// The same of what is expected.
 fn expected(case: &Case, data_plane: DataPlane) -> Result<(), String> {
     let plan = plan(&case.spec(data_plane));
+    let walk = |question: &Question| trace::walk(&plan, question).expect("what is written reads back");
     let attempt = check::refused(&check::inspect(&plan)).then(|| (case.refused)(data_plane)).flatten();
     let mut wrong = Vec::new();
     for family in FAMILIES {
@@ -79,10 +86,44 @@ fn expected(case: &Case, data_plane: DataPlane) -> Result<(), String> {
                 Some(attempt) => (attempt.probe == probe).then(|| attempt.meets.clone()),
                 None => (case.expected)(probe, data_plane, family),
             };
-            wrong.extend(outcome.and_then(|outcome| compare(&plan, data_plane, family, probe, &outcome)));
+            wrong.extend(outcome.and_then(|outcome| compare(&plan, data_plane, family, probe, &outcome, &walk)));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
+}
+
+/// Faults in what a trace does not look at: it knows no checksums, counts nothing, loads no unit, and leaves nothing
+/// behind that a next connection could meet.
+const NOT_SEEN: [&str; 6] = [
+    "a datagram without a checksum gets a wrong one",
+    "a refusal comes from the node port",
+    "an error's checksum is wrong by one",
+    "connections are counted at the public port",
+    "the rate is counted at the public port",
+    "nothing jumps to the limits",
+];
+
+/// Whether a trace through a spoilt file says anything else than what is expected.
+fn seen(fault: &Fault) -> Result<(), String> {
+    let data_plane = DATA_PLANES[0];
+    let case = CASES.iter().find(|case| case.title == fault.case).expect("the case");
+    let plan = plan(&case.spec(data_plane));
+    let (pool, node) = plan.nodes.first_key_value().expect("node files");
+    let mut files = node::files(&plan, pool, node).expect("they read back");
+    let path = format!("etc/{}", fault.file);
+    let text = &mut files.iter_mut().find(|(known, _)| *known == path).expect("the file").1;
+    *text = (fault.change)(text);
+    let walk = |question: &Question| trace::walk_files(&plan, &files, question).expect("it can be read");
+    let asked = FAMILIES.into_iter().flat_map(|family| PROBES.map(|probe| (family, probe)));
+    let differs = asked.into_iter().any(|(family, probe)| {
+        let expected = (case.expected)(probe, data_plane, family);
+        expected.is_some_and(|expected| compare(&plan, data_plane, family, probe, &expected, &walk).is_some())
+    });
+    match (differs, NOT_SEEN.contains(&fault.name)) {
+        (true, false) | (false, true) => Ok(()),
+        (true, true) => Err("it is seen, and named as something that is not".to_owned()),
+        (false, false) => Err("no packet goes another way".to_owned()),
+    }
 }
 
 fn complete() -> Result<(), String> {
@@ -106,12 +147,19 @@ fn by_chance(plan: &Plan, data_plane: DataPlane, probe: Probe) -> bool {
 }
 
 /// What a trace says, where it is not what was met.
-fn compare(plan: &Plan, data_plane: DataPlane, family: Family, probe: Probe, met: &Outcome) -> Option<String> {
+fn compare(
+    plan: &Plan,
+    data_plane: DataPlane,
+    family: Family,
+    probe: Probe,
+    met: &Outcome,
+    walk: &dyn Fn(&Question) -> Trace,
+) -> Option<String> {
     if by_chance(plan, data_plane, probe) {
         return None;
     }
     let told: Vec<(Outcome, String)> =
-        questions(plan, family, probe)?.iter().map(|question| told(plan, question)).collect();
+        questions(plan, family, probe)?.iter().map(|question| told(plan, &walk(question))).collect();
     let outcome = Outcome::of_all(&told.iter().map(|(outcome, _)| outcome.clone()).collect::<Vec<_>>());
     (outcome != *met).then(|| {
         let ways: Vec<&str> = told.iter().map(|(_, way)| way.as_str()).collect();
@@ -120,9 +168,8 @@ fn compare(plan: &Plan, data_plane: DataPlane, family: Family, probe: Probe, met
     })
 }
 
-fn told(plan: &Plan, question: &Question) -> (Outcome, String) {
+fn told(plan: &Plan, trace: &Trace) -> (Outcome, String) {
     let gateway = plan.gateways.values().next().expect("a gateway");
-    let trace = trace::walk(plan, question).expect("what is written reads back");
     let saw = |sees: Seen| {
         Outcome::Answer(match sees {
             Seen::Client => Source::Client,
@@ -134,15 +181,21 @@ fn told(plan: &Plan, question: &Question) -> (Outcome, String) {
     };
     let outcome = match &trace.ending.verdict {
         Verdict::Arrives { gateway: who, port, sees, .. } => {
-            let listens = gateway.ports.values().any(|own| own.target_port.get() == *port);
-            if *who == gateway.name && listens { saw(*sees) } else { Outcome::Elsewhere }
+            // The port that was asked decides which of its listeners must answer; another machine is none of them.
+            let asked = |own: &PortPlan| {
+                let numbers = [gateway.public_port(own).get(), own.port.get() + 30_000, own.target_port.get()];
+                own.protocol == trace.flow.protocol && numbers.contains(&trace.flow.port)
+            };
+            let listens = gateway.ports.values().any(|own| own.target_port.get() == *port && asked(own));
+            let theirs = FAMILIES.iter().any(|family| trace.flow.destination == family.of(CLIENT2));
+            if *who == gateway.name && listens && !theirs { saw(*sees) } else { Outcome::Elsewhere }
         }
         Verdict::Passes { sees } => saw(*sees),
         Verdict::Refused => Outcome::Refused,
         Verdict::Dropped => Outcome::Timeout,
         Verdict::Reset => Outcome::Reset,
     };
-    (outcome, trace::text(&trace))
+    (outcome, trace::text(trace))
 }
 
 /// The packets of a probe; `None` where a trace has no answer.

@@ -16,6 +16,8 @@ pub type NodeFile = (String, String);
 
 /// Where the rules lie on a node.
 pub const NFT_FILE: &str = "etc/portgen/portgen.nft";
+/// Where a node's sysctl lies.
+pub const SYSCTL_FILE: &str = "etc/sysctl.d/90-portgen.conf";
 /// The unit that loads them.
 pub const UNIT: &str = "portgen.service";
 
@@ -89,7 +91,7 @@ pub fn files(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Result<Vec<NodeFi
             "{}net.ipv4.ip_unprivileged_port_start = {port}\n",
             head("sysctl: ports from here on need no privilege, over IPv4 and IPv6 alike.")
         );
-        keep("etc/sysctl.d/90-portgen.conf".to_owned(), text, true)?;
+        keep(SYSCTL_FILE.to_owned(), text, true)?;
     }
     Ok(files)
 }
