@@ -96,11 +96,22 @@ pub struct Init {
 pub enum InitStrategy {
     /// NodePort Service, its ports rewritten on the node
     NodePortRedirect,
+    /// NodePort Service, its node ports as they are
+    NodePort,
     /// The node's own network namespace
     HostNetwork,
+    /// A port of the node, mapped to the pod
+    HostPort,
     /// An address MetalLB announces
     #[value(name = "metalLB")]
     MetalLb,
+    /// An address Cilium announces
+    CiliumLoadBalancer,
+    /// A load balancer of the cloud
+    CloudLoadBalancer,
+    /// A Service that claims the nodes' addresses
+    #[value(name = "externalIPs")]
+    ExternalIps,
 }
 
 /// A data plane to start with.

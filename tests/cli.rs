@@ -30,17 +30,42 @@ fn json(output: &std::process::Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {}", stdout(output)))
 }
 
+const STRATEGIES: [&str; 8] = [
+    "nodePortRedirect",
+    "nodePort",
+    "hostNetwork",
+    "hostPort",
+    "metalLB",
+    "ciliumLoadBalancer",
+    "cloudLoadBalancer",
+    "externalIPs",
+];
+
+/// What does not go together, and the rule that says so.
+fn refused(chart: &str, strategy: &str, plane: &str) -> Option<&'static str> {
+    match (chart, strategy, plane) {
+        (_, "nodePortRedirect", "cilium") => Some("redirect-under-cilium"),
+        ("apisix", "hostPort", _) => Some("chart-cannot-express"),
+        (_, "ciliumLoadBalancer", plane) if plane != "cilium" => Some("cilium-address-unserved"),
+        (_, "externalIPs", "ipvs") => Some("external-ips-beside-ipvs"),
+        (_, "hostPort", "ipvs") => Some("host-port-beside-ipvs"),
+        _ => None,
+    }
+}
+
 #[test]
 fn every_starter_is_a_spec_without_a_fault() {
     for chart in ["kong", "apisix"] {
-        for strategy in ["nodePortRedirect", "hostNetwork", "metalLB"] {
+        for strategy in STRATEGIES {
             for plane in ["iptables", "nftables", "ipvs", "cilium"] {
                 let scene = tempfile::tempdir().unwrap();
                 let init = ["init", "--name", "lab", "--chart", chart, "--strategy", strategy, "--data-plane", plane];
                 let output = portgen(scene.path(), &init);
-                if strategy == "nodePortRedirect" && plane == "cilium" {
-                    assert_eq!(output.status.code(), Some(2));
-                    assert!(stderr(&output).contains("--strategy hostNetwork or metalLB"), "{}", stderr(&output));
+                if let Some(rule) = refused(chart, strategy, plane) {
+                    assert_eq!(output.status.code(), Some(2), "{chart} {strategy} {plane}");
+                    let said = stderr(&output);
+                    assert!(said.contains(&format!("portgen explain {rule}`")), "{chart} {strategy} {plane}: {said}");
+                    assert!(!scene.path().join("portgen.yaml").exists());
                     continue;
                 }
                 assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));

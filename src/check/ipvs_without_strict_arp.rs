@@ -15,7 +15,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         return;
     }
     for gateway in plan.gateways.values() {
-        if gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::L2) {
+        if gateway.strategy.announced().is_some_and(|(announced, who)| who == "MetalLB" && announced.how == Announce::L2) {
             findings.push(
                 Finding::new(
                     &RULE,

@@ -8,9 +8,10 @@ use serde_json::json;
 use super::{Failure, Streams};
 use crate::chart::Charts;
 use crate::cli::{self, InitDataPlane, InitStrategy};
-use crate::disk;
+use crate::finding::Severity;
 use crate::grammar::DnsLabel;
-use crate::output;
+use crate::source::Source;
+use crate::{check, disk, input, output, plan};
 
 pub fn run(arguments: &cli::Init, streams: &mut Streams<'_>) -> Result<u8, Failure> {
     let ask = streams.interactive && !arguments.defaults;
@@ -38,20 +39,31 @@ pub fn run(arguments: &cli::Init, streams: &mut Streams<'_>) -> Result<u8, Failu
         Some(strategy) => strategy,
         None => questions.choice("How clients reach the gateway", &usual)?,
     };
-    if strategy == InitStrategy::NodePortRedirect && data_plane == InitDataPlane::Cilium {
-        return Err(Failure::Usage(
-            "nodePortRedirect does not work where Cilium replaces kube-proxy; use --strategy hostNetwork or metalLB (see `portgen explain redirect-under-cilium`)".to_owned(),
-        ));
-    }
     let text = output::starter(&json!({
         "name": name,
         "chart": chart,
         "dataPlane": value_name(&data_plane),
         "strategy": value_name(&strategy),
     }))?;
+    works(&text)?;
     disk::write_new_file(&arguments.file, &text)?;
     writeln!(streams.err, "wrote {file}; next: portgen check {file}", file = arguments.file)?;
     Ok(0)
+}
+
+/// Whether what was chosen goes together: the rules know.
+fn works(text: &str) -> Result<(), Failure> {
+    let source = Source { path: "portgen.yaml".to_owned(), text: text.to_owned() };
+    let read = input::parse(source, &mut |_, _| Err("a starter extends nothing".to_owned()));
+    let plan = read.spec.as_ref().map(|spec| plan::build(spec, &Charts::built_in(|_| true)));
+    let found = plan.iter().flat_map(check::inspect).chain(read.findings);
+    match found.into_iter().find(|finding| finding.severity() == Severity::Error) {
+        Some(finding) => Err(Failure::Usage(format!(
+            "nothing was written: {}; {} (see `portgen explain {}`)",
+            finding.message, finding.help, finding.rule.name
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn parse_name(name: &str) -> Result<DnsLabel, Failure> {

@@ -8,10 +8,9 @@ use crate::plan::{Announce, KubeProxyMode, NodePortAddresses, Plan, Primary, Ser
 /// kube-proxy's configuration, where a gateway depends on a setting of it: the fields to merge into one's own.
 pub fn config(plan: &Plan) -> Option<Value> {
     let mode = plan.cluster.data_plane.kube_proxy()?;
-    let answers_arp = plan
-        .gateways
-        .values()
-        .any(|gateway| gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::L2));
+    let answers_arp = plan.gateways.values().any(|gateway| {
+        gateway.strategy.announced().is_some_and(|(announced, who)| who == "MetalLB" && announced.how == Announce::L2)
+    });
     let proxies = plan.nodes.values().any(crate::plan::node::NodePlan::needs_proxy);
     let mut config = json!({
         "apiVersion": "kubeproxy.config.k8s.io/v1alpha1",
