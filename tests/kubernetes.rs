@@ -156,6 +156,26 @@ fn values_hold_what_pods_take() {
     assert!(seen >= common::EXAMPLES.len());
 }
 
+/// A port that nobody maps is refused at the node, whatever the rest says.
+#[test]
+fn mapped_ports_stand_at_their_listeners() {
+    let (_, path) = common::rendered().into_iter().find(|(name, _)| name == "host-port/helm/kong.values.yaml").unwrap();
+    let values = documents(&std::fs::read_to_string(path).unwrap()).remove(0);
+    assert_eq!(values["proxy"]["type"], "ClusterIP");
+    assert_eq!(
+        (&values["proxy"]["http"]["hostPort"], &values["proxy"]["http"]["containerPort"]),
+        (&80.into(), &8000.into())
+    );
+    assert_eq!(
+        (&values["proxy"]["tls"]["hostPort"], &values["proxy"]["tls"]["containerPort"]),
+        (&443.into(), &8443.into())
+    );
+    let datagrams = &values["udpProxy"]["stream"][0];
+    assert_eq!((&datagrams["hostPort"], &datagrams["containerPort"]), (&53.into(), &5353.into()));
+    // A new pod fits on a node only after the old one.
+    assert_eq!(values["updateStrategy"]["rollingUpdate"]["maxSurge"], 0);
+}
+
 fn optional<T: DeserializeOwned>(values: &Value, key: &str, name: &str) -> Option<T> {
     values.get(key).map(|value| strict(value, &format!("{name}: {key}")))
 }
