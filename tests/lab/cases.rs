@@ -17,6 +17,8 @@ pub struct Case {
     pub udp: bool,
     /// The range of node ports, where it is not the usual one.
     pub range: &'static str,
+    /// Whether it is a Kong, whose chart can say what it needs.
+    pub kong: bool,
     /// Other gateways on the same nodes.
     pub others: u16,
     /// What each probe should meet; `None` where it asks nothing.
@@ -29,8 +31,17 @@ impl Case {
     /// Its spec on a data plane.
     pub fn spec(&self, data_plane: DataPlane) -> String {
         let range = format!("  nodePortRange: {}\n  ipFamilies", self.range);
-        crowded(&spec(data_plane, self.exposure, self.udp), self.others).replace("  ipFamilies", &range)
+        let spec = crowded(&spec(data_plane, self.exposure, self.udp), self.others).replace("  ipFamilies", &range);
+        if self.kong { on_kong(&spec) } else { spec }
     }
+}
+
+/// The same with a Kong that listens where the lab's gateways do; over UDP it speaks no HTTP/3.
+fn on_kong(spec: &str) -> String {
+    spec.replace("chart: apisix", "chart: kong")
+        .replace("{port: 443, tls: true, protocol: UDP}", "{port: 443, targetPort: 9443, protocol: UDP}")
+        .replace("{port: 80}", "{port: 80, targetPort: 9080}")
+        .replace("{port: 443, tls: true}", "{port: 443, targetPort: 9443, tls: true}")
 }
 
 /// What portgen refuses, built by hand.
@@ -205,6 +216,20 @@ fn host_network_sources(probe: Probe, data_plane: DataPlane, family: Family) -> 
     }
 }
 
+/// A port of the node that is mapped to its pod.
+fn host_port(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    if data_plane == DataPlane::Cilium {
+        return stand_in(probe);
+    }
+    match probe {
+        Probe::FromOwnPod => SEES_NODE,
+        // portmap maps ::1 too, but no packet leaves the node with that source.
+        Probe::Loopback if family == Family::V6 => Some(Outcome::Timeout),
+        Probe::Loopback => SEES_NODE,
+        _ => host_network(probe, data_plane, family),
+    }
+}
+
 /// An address that is announced from one node.
 fn load_balancer(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     if data_plane == DataPlane::Cilium {
@@ -261,6 +286,12 @@ fn beside_ipvs(data_plane: DataPlane) -> Option<Attempt> {
     (data_plane == DataPlane::Ipvs).then_some(attempt)
 }
 
+/// The mapping takes connections to other Services, whose addresses IPVS makes local.
+fn mapped_beside_ipvs(data_plane: DataPlane) -> Option<Attempt> {
+    let attempt = Attempt { by_hand: ByHand::Elsewhere, probe: Probe::OtherService, meets: Outcome::Elsewhere };
+    (data_plane == DataPlane::Ipvs).then_some(attempt)
+}
+
 fn never(_: DataPlane) -> Option<Attempt> {
     None
 }
@@ -288,7 +319,7 @@ const fn case(
     expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
     refused: fn(DataPlane) -> Option<Attempt>,
 ) -> Case {
-    Case { title, exposure, udp, range: "30000-32767", others: 0, expected, refused }
+    Case { title, exposure, udp, range: "30000-32767", kong: false, others: 0, expected, refused }
 }
 
 /// Every way there is.
@@ -376,6 +407,7 @@ pub const CASES: [Case; 19] = [
         host_network_sources,
         never,
     ),
+    Case { kong: true, ..case("hostPort", "{strategy: hostPort}", true, host_port, mapped_beside_ipvs) },
     case(
         "metalLB",
         "{strategy: metalLB, mode: l2, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"]}",

@@ -12,7 +12,7 @@ use portgen::input;
 use portgen::plan::{self, Bind, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
 use portgen::source::Source as Text;
 
-use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
+use crate::data_plane::{DataPlane, Service, ServicePort, Traffic, port_map};
 use crate::net::{Addresses, CLUSTER_IP, Family, LOAD_BALANCER, NODES, Topology, v6};
 use crate::node::{Installed, Tree};
 use crate::real::KubeProxy;
@@ -165,8 +165,15 @@ impl Scene {
                 _ => Traffic::Cluster,
             },
             load_balancer,
-            external_ips: if gateway.needs.external_ips.is_empty() { Vec::new() } else { NODES.to_vec() },
-            endpoints: vec![0],
+            // The stand-in serves a mapped port as it serves any address of its node.
+            external_ips: if !gateway.needs.external_ips.is_empty()
+                || (gateway.needs.host_port && data_plane == DataPlane::Cilium)
+            {
+                NODES.to_vec()
+            } else {
+                Vec::new()
+            },
+            endpoints: if gateway.needs.host_port { vec![0, 1] } else { vec![0] },
         };
         // Somebody else's Service: what happens beside a gateway must not touch it.
         let other = Service {
@@ -192,6 +199,11 @@ impl Scene {
             match kind {
                 Kind::Model => data_plane.start(machine, node, &services),
                 Kind::Real => kube_proxies.push(KubeProxy::start(machine, data_plane, node, &services)),
+            }
+        }
+        if gateway.needs.host_port && data_plane != DataPlane::Cilium {
+            for (node, machine) in net.nodes.iter().enumerate() {
+                port_map::load(machine, data_plane.variant(), node, &ports);
             }
         }
         let listens: Vec<(Transport, u16)> = ports.iter().map(|port| (port.transport, port.target_port)).collect();

@@ -3,6 +3,7 @@
 pub mod cilium;
 pub mod iptables;
 pub mod nftables;
+pub mod port_map;
 
 use std::net::{IpAddr, SocketAddr};
 
