@@ -95,8 +95,9 @@ fn the_table_of_strategies_is_what_the_rules_say() {
             Verdict::Refused { .. } => "refused",
         }
     }
-    use portgen::plan::reach::{Verdict, host_network, redirect};
-    use portgen::plan::{DataPlane, KubeProxyMode, Mechanism};
+    use portgen::plan::reach::{Verdict, cilium_load_balancer, host_network, host_port, redirect};
+    use portgen::plan::{Announce, DataPlane, KubeProxyMode, Mechanism};
+    type Verdicts = fn(DataPlane) -> Verdict;
     let text = std::fs::read_to_string(root().join("README.md")).unwrap();
     let planes = [
         DataPlane::KubeProxy(KubeProxyMode::Iptables),
@@ -117,8 +118,16 @@ fn the_table_of_strategies_is_what_the_rules_say() {
             assert!(cell.starts_with(word(&redirect(mechanism, plane))), "{name} on {plane}: {cell}");
         }
     }
-    let row = text.lines().find(|line| line.starts_with("| `hostNetwork`")).unwrap();
-    for (cell, plane) in row.split('|').map(str::trim).skip(2).zip(planes) {
-        assert!(cell.starts_with(word(&host_network(plane))), "hostNetwork on {plane}: {cell}");
+    let others: [(&str, Verdicts); 4] = [
+        ("`hostNetwork`", host_network),
+        ("`hostPort`", host_port),
+        ("`ciliumLoadBalancer` (layer 2)", |plane| cilium_load_balancer(Announce::L2, plane)),
+        ("`ciliumLoadBalancer` (BGP, node)", |plane| cilium_load_balancer(Announce::Bgp, plane)),
+    ];
+    for (name, verdict) in others {
+        let row = text.lines().find(|line| line.starts_with(&format!("| {name}"))).unwrap();
+        for (cell, plane) in row.split('|').map(str::trim).skip(2).zip(planes) {
+            assert!(cell.starts_with(word(&verdict(plane))), "{name} on {plane}: {cell}");
+        }
     }
 }

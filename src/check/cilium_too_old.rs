@@ -29,7 +29,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             Finding::new(
                 &RULE,
                 Place::Value(route.key(asked.field)),
-                format!("Cilium {version} has no {}: it came with 1.{}", asked.what, asked.since),
+                format!("Cilium {version} has no {}, which came with 1.{}", asked.what, asked.since),
                 format!("upgrade Cilium, or {}", asked.instead),
             )
             .also(Place::Value(Route::of(["cluster", "serviceProxy", "version"])), "the version"),
@@ -43,7 +43,7 @@ fn asked(plan: &Plan, gateway: &Gateway) -> Vec<Asked> {
         Announce::L2 => {
             let mut asked = vec![Asked {
                 field: "strategy",
-                what: "class for its layer 2 announcer and no ranges in pools",
+                what: "class of its layer 2 announcer for a Service",
                 since: 15,
                 instead: "use `strategy: metalLB`",
             }];
@@ -59,9 +59,9 @@ fn asked(plan: &Plan, gateway: &Gateway) -> Vec<Asked> {
         }
         Announce::Bgp => vec![Asked {
             field: "announce",
-            what: "CiliumBGPClusterConfig; the CiliumBGPPeeringPolicy it had instead was removed in 1.19 and is not written",
+            what: "CiliumBGPClusterConfig",
             since: 16,
-            instead: "use `strategy: metalLB` with `mode: bgp`",
+            instead: "use `strategy: metalLB` with `mode: bgp`; the CiliumBGPPeeringPolicy of its time was removed in 1.19 and is not written",
         }],
         Announce::Node => vec![Asked {
             field: "announce",
@@ -82,7 +82,7 @@ fn asked_of_own(gateway: &OwnGateway) -> Vec<Asked> {
     if gateway.api == CiliumGatewayApi::Ingress && gateway.http.is_some() && gateway.https.is_some() && gateway.http != gateway.https {
         asked.push(Asked {
             field: "https",
-            what: "two ports for its ingress in the nodes' network namespace",
+            what: "second port for its ingress in the nodes' network namespace",
             since: 20,
             instead: "keep one of the two, or use `api: gatewayAPI`",
         });

@@ -2,7 +2,9 @@
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
-use crate::plan::{Announce, Announced, Bgp, Bind, Gateway, Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
+use crate::plan::{
+    Announce, Announced, Bgp, Bind, Gateway, Mechanism, Plan, ServiceType, SessionAffinity, Strategy, TrafficPolicy,
+};
 
 pub static RULE: Rule = Rule {
     name: "field-without-effect",
@@ -47,6 +49,12 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
         let message = "`Local` keeps no client address here: the proxy connects from the node".to_owned();
         say(gateway.exposure("externalTrafficPolicy"), message, "take it out, or use `mechanism: portRewrite`");
     }
+    if let Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. } = gateway.strategy
+        && gateway.needs.affinity == SessionAffinity::ClientIP
+    {
+        let message = "`ClientIP` tells no clients apart here: the proxy connects from the node, and all of them meet one pod";
+        say(gateway.exposure("sessionAffinity"), message.to_owned(), "take it out, or use `mechanism: portRewrite`");
+    }
     if let Strategy::HostNetwork { bind: Bind::Direct, .. } = gateway.strategy {
         for pool in gateway.pools.iter().filter(|pool| !plan.pools[*pool].interfaces.is_empty()) {
             let message = format!("with `bind: direct` the process of `{}` listens on every interface", gateway.name);
@@ -68,7 +76,7 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
         if announced.how == Announce::Node {
             of_node_addresses(gateway, announced, say);
         }
-        if let Some(bgp) = announced.bgp.as_ref().filter(|bgp| bgp.local_pref.is_some())
+        if let Some(bgp) = announced.bgp.as_ref().filter(|bgp| announced.how == Announce::Bgp && bgp.local_pref.is_some())
             && bgp.peers.values().all(|peer| peer.asn != bgp.local_asn)
         {
             let message = "`localPref` is told inside one autonomous system only, and every router is in another".to_owned();

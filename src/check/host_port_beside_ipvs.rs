@@ -1,7 +1,8 @@
 //! Mapped ports beside IPVS: the mapping takes other Services' connections as well.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{KubeProxyMode, Plan};
+use crate::plan::Plan;
+use crate::plan::reach::{Verdict, host_port};
 
 pub static RULE: Rule = Rule {
     name: "host-port-beside-ipvs",
@@ -11,9 +12,7 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    if plan.cluster.data_plane.kube_proxy() != Some(KubeProxyMode::Ipvs) {
-        return;
-    }
+    let Verdict::Refused { reason, instead } = host_port(plan.cluster.data_plane) else { return };
     // With an address of the node the mapping leaves other addresses alone.
     let mapped = plan.gateways.values().filter(|gateway| gateway.needs.host_port && gateway.needs.host_ip.is_none());
     for gateway in mapped {
@@ -21,8 +20,8 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             Finding::new(
                 &RULE,
                 Place::Value(gateway.exposure("strategy")),
-                format!("the ports of `{}` would take connections to the same ports of every Service: IPVS makes their addresses local to every node", gateway.name),
-                "use `strategy: nodePortRedirect` or `hostNetwork`, or move to `mode: nftables`",
+                format!("the ports of `{}` are not its own: {reason}", gateway.name),
+                format!("use {instead}"),
             )
             .also(Place::Value(Route::of(["cluster", "serviceProxy", "mode"])), "IPVS"),
         );

@@ -36,12 +36,12 @@ pub fn config(plan: &Plan) -> Option<Value> {
 
 /// kubeadm's fields for another range of node ports, where a Service depends on it: to be merged into one's own.
 pub fn kubeadm(plan: &Plan) -> Option<Value> {
+    const FLAG: &str = "service-node-port-range";
     let range = plan.cluster.node_port_range;
     let served = plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort);
     if !served || range == PortRange::kubernetes_default() {
         return None;
     }
-    const FLAG: &str = "service-node-port-range";
     // v1beta4 came with 1.31 and made a list of the arguments.
     let (version, arguments) = if plan.cluster.version.at_least(31) {
         ("v1beta4", json!([{"name": FLAG, "value": range}]))

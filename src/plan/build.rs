@@ -25,6 +25,8 @@ pub fn build(spec: &Spec, charts: &Charts) -> Plan {
     {
         let route = OwnGateway::route().key("nodePool");
         dangling.push(Dangling { route, what: Named::NodePool, name: name.to_string() });
+        // Without its pool it would be on every node, and rules would speak of nodes that were never meant.
+        cluster.own_gateway = None;
     }
     let mut node_ports = NodePorts::taken_by(spec, cluster.node_port_range);
     let mut gateways = BTreeMap::new();

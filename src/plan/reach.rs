@@ -96,6 +96,10 @@ pub fn cilium_load_balancer(announce: Announce, data_plane: DataPlane) -> Verdic
 #[must_use]
 pub fn host_port(data_plane: DataPlane) -> Verdict {
     match data_plane {
+        _ if data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs) => Verdict::Refused {
+            reason: "IPVS makes the address of every Service local to every node, and the mapping takes their connections too",
+            instead: "`strategy: nodePortRedirect` or `hostNetwork`, or move to `mode: nftables`",
+        },
         DataPlane::CiliumBeside(..) => {
             Verdict::NotProven("the plugin portmap, chained behind Cilium, has to map the ports")
         }

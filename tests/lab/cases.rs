@@ -222,10 +222,10 @@ fn host_port(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outc
         return stand_in(probe);
     }
     match probe {
-        Probe::FromOwnPod => SEES_NODE,
         // portmap maps ::1 too, but no packet leaves the node with that source.
         Probe::Loopback if family == Family::V6 => Some(Outcome::Timeout),
-        Probe::Loopback => SEES_NODE,
+        // Masqueraded, or the answer would not come back by the node.
+        Probe::FromOwnPod | Probe::Loopback => SEES_NODE,
         _ => host_network(probe, data_plane, family),
     }
 }

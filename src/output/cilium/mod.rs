@@ -125,13 +125,11 @@ fn pool(partners: &[&Gateway], version: CiliumVersion) -> Value {
 }
 
 fn block(range: AddressRange) -> Value {
-    match range.network() {
-        Some(network) => json!({"cidr": network}),
-        None => {
-            let (start, stop) = range.ends();
-            json!({"start": start, "stop": stop})
-        }
+    if let Some(network) = range.network() {
+        return json!({"cidr": network});
     }
+    let (start, stop) = range.ends();
+    json!({"start": start, "stop": stop})
 }
 
 /// Selects Services by what Cilium reads as labels of every Service.
