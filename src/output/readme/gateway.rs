@@ -232,7 +232,10 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
             });
         }
         Strategy::HostPort { .. } => {
-            story.push("The network plugin writes its rules when the pod starts, and again only then: whatever flushes the node's rules takes them away until the pod is restarted.".to_owned());
+            story.push(match plan.cluster.data_plane {
+                DataPlane::Cilium(_) => "Cilium maps the ports in eBPF, on every node that runs a pod; netfilter has no rule for them.",
+                _ => "The plugin portmap, chained behind the network plugin, maps the ports: `grep -l portmap /etc/cni/net.d/*` on a node names the file that has it. It writes its rules when the pod starts and only then: whatever flushes the node's rules takes them away until the pod is restarted.",
+            }.to_owned());
             story.push(
                 "A new version starts after the old pod of that node has gone: expect a pause on that node.".to_owned(),
             );
