@@ -1,5 +1,6 @@
 //! Fields that are understood and change nothing in this combination.
 
+use super::shared_address_apart::shares_with;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
 use crate::plan::{
@@ -33,6 +34,10 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     }
     for gateway in plan.gateways.values() {
         of_gateway(plan, gateway, &mut say);
+        if shares_with(gateway, gateway) && plan.gateways.values().filter(|other| shares_with(gateway, other)).count() == 1 {
+            let message = "no other gateway gives this `sharingKey`, and no other Service gets an address of its pool";
+            say(gateway.exposure("sharingKey"), message.to_owned(), "give it to another gateway too, or take it out");
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::grammar::DnsLabel;
-use crate::plan::{Gateway, Plan, PortPlan, Strategy, TrafficPolicy, protocol_word};
+use crate::plan::{Announce, Gateway, Plan, PortPlan, Strategy, TrafficPolicy, protocol_word};
 
 pub static RULE: Rule = Rule {
     name: "shared-address-apart",
@@ -25,6 +25,8 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 
 fn key(gateway: &Gateway) -> Option<&DnsLabel> {
     match &gateway.strategy {
+        // The nodes' own addresses are everybody's anyway.
+        Strategy::CiliumLoadBalancer { announced, .. } if announced.how == Announce::Node => None,
         Strategy::CiliumLoadBalancer { sharing_key, .. } => sharing_key.as_ref(),
         _ => None,
     }

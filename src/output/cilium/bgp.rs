@@ -8,9 +8,6 @@ use super::{announced, object, service_selector, stable_since_18};
 use crate::grammar::{Address, CiliumVersion, DnsLabel, Family};
 use crate::plan::{Announce, Announced, BgpPeer, Gateway, Plan};
 
-/// The file of the sessions, which gateways share.
-pub const FILE: &str = "bgp.yaml";
-
 /// The label that joins sessions to advertisements.
 const LABEL: &str = "portgen.dev/gateway";
 

@@ -5,6 +5,8 @@ mod values;
 
 pub use values::values;
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use crate::grammar::{AddressRange, CiliumVersion, DnsLabel, InterfaceName};
@@ -14,16 +16,10 @@ use crate::plan::{Announce, Announced, Gateway, Plan, Strategy};
 pub fn objects(plan: &Plan) -> Vec<(String, Vec<Value>)> {
     let Some(version) = plan.cluster.data_plane.cilium() else { return Vec::new() };
     let mut files: Vec<(String, Vec<Value>)> = Vec::new();
-    for gateway in plan.gateways.values() {
-        let objects = of_gateway(plan, gateway, version);
-        if !objects.is_empty() {
-            files.push((gateway_file(gateway), objects));
-        }
+    for gateway in plan.gateways.values().filter(|gateway| has_objects(gateway)) {
+        files.push((gateway_file(gateway), of_gateway(plan, gateway, version)));
     }
-    let sessions = bgp::sessions(plan, version);
-    if !sessions.is_empty() {
-        files.push((bgp::FILE.to_owned(), sessions));
-    }
+    files.extend(shared(plan, version));
     if files.is_empty() {
         return files;
     }
@@ -42,15 +38,15 @@ pub fn gateway_file(gateway: &Gateway) -> String {
     format!("announce-{}.yaml", gateway.name)
 }
 
+/// The files of what gateways share.
+pub fn shared_files(plan: &Plan) -> Vec<String> {
+    let version = plan.cluster.data_plane.cilium();
+    version.into_iter().flat_map(|version| shared(plan, version)).map(|(name, _)| name).collect()
+}
+
 /// Whether a gateway has objects of its own here.
 pub fn has_objects(gateway: &Gateway) -> bool {
     announced(gateway).is_some_and(|(announced, _)| announced.how != Announce::Node)
-}
-
-/// Whether the nodes hold sessions with routers here.
-pub fn has_sessions(plan: &Plan) -> bool {
-    let mut announced = plan.gateways.values().filter_map(announced);
-    announced.any(|(announced, _)| announced.how == Announce::Bgp)
 }
 
 /// What Cilium announces for a gateway, and the key under which it shares its address.
@@ -61,13 +57,30 @@ fn announced(gateway: &Gateway) -> Option<(&Announced, Option<&DnsLabel>)> {
     }
 }
 
+/// Pools of addresses that several gateways share, under the names of their keys, and sessions.
+fn shared(plan: &Plan, version: CiliumVersion) -> Vec<(String, Vec<Value>)> {
+    let mut by_key: BTreeMap<&DnsLabel, Vec<&Gateway>> = BTreeMap::new();
+    for gateway in plan.gateways.values().filter(|gateway| has_objects(gateway)) {
+        if let Some((_, Some(key))) = announced(gateway) {
+            by_key.entry(key).or_default().push(gateway);
+        }
+    }
+    let mut files: Vec<(String, Vec<Value>)> = by_key
+        .into_iter()
+        .map(|(key, gateways)| (format!("shared-{key}.yaml"), vec![pool(&format!("shared.{key}"), &gateways, version)]))
+        .collect();
+    let sessions = bgp::sessions(plan, version);
+    if !sessions.is_empty() {
+        files.push(("bgp.yaml".to_owned(), sessions));
+    }
+    files
+}
+
 fn of_gateway(plan: &Plan, gateway: &Gateway, version: CiliumVersion) -> Vec<Value> {
-    let Some((announced, key)) = announced(gateway).filter(|_| has_objects(gateway)) else { return Vec::new() };
-    let partners = partners(plan, gateway, key);
+    let Some((announced, key)) = announced(gateway) else { return Vec::new() };
     let mut objects = Vec::new();
-    // Gateways that share an address share a pool; the first of them brings it.
-    if partners.first().is_some_and(|first| first.name == gateway.name) {
-        objects.push(pool(&partners, version));
+    if key.is_none() {
+        objects.push(pool(gateway.name.as_str(), &[gateway], version));
     }
     match announced.how {
         Announce::L2 => objects.extend(policies(plan, gateway, announced)),
@@ -76,18 +89,6 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, version: CiliumVersion) -> Vec<Val
         Announce::Node => {}
     }
     objects
-}
-
-/// The gateways that share an address with this one, itself among them, by name.
-fn partners<'a>(plan: &'a Plan, gateway: &'a Gateway, key: Option<&DnsLabel>) -> Vec<&'a Gateway> {
-    match key {
-        None => vec![gateway],
-        Some(_) => plan
-            .gateways
-            .values()
-            .filter(|other| has_objects(other) && announced(other).is_some_and(|(_, other)| other == key))
-            .collect(),
-    }
 }
 
 /// Pools and BGP left alpha in 1.18.
@@ -105,9 +106,9 @@ fn object(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
 }
 
 /// No Service but those of these gateways takes an address from it.
-fn pool(partners: &[&Gateway], version: CiliumVersion) -> Value {
+fn pool(name: &str, gateways: &[&Gateway], version: CiliumVersion) -> Value {
     let mut blocks: Vec<Value> = Vec::new();
-    for (announced, _) in partners.iter().filter_map(|partner| announced(partner)) {
+    for (announced, _) in gateways.iter().filter_map(|gateway| announced(gateway)) {
         for range in &announced.addresses {
             let block = block(*range);
             if !blocks.contains(&block) {
@@ -119,9 +120,9 @@ fn pool(partners: &[&Gateway], version: CiliumVersion) -> Value {
         "blocks": blocks,
         // Cilium 1.15 keeps the ends of a network back unless told otherwise.
         "allowFirstLastIPs": "Yes",
-        "serviceSelector": service_selector(partners),
+        "serviceSelector": service_selector(gateways),
     });
-    object(stable_since_18(version), "CiliumLoadBalancerIPPool", partners[0].name.as_str(), &spec)
+    object(stable_since_18(version), "CiliumLoadBalancerIPPool", name, &spec)
 }
 
 fn block(range: AddressRange) -> Value {

@@ -351,10 +351,11 @@ pub fn remove(plan: &Plan) -> Vec<Value> {
         }
         steps.push(step(format!("Gateway {}:", gateway.name), commands));
     }
-    if cilium::has_sessions(plan) {
+    let shared = cilium::shared_files(plan);
+    if !shared.is_empty() {
         steps.push(step(
-            "Cilium's BGP sessions, after the gateways:",
-            ["kubectl delete -f cilium/objects/bgp.yaml".to_owned()],
+            "What gateways shared of Cilium's objects, after them:",
+            shared.iter().map(|file| format!("kubectl delete -f cilium/objects/{file}")),
         ));
     }
     for (pool, node) in &plan.nodes {
