@@ -25,7 +25,8 @@ pub fn redirect(mechanism: Mechanism, data_plane: DataPlane) -> Verdict {
     use Mechanism::{NatRedirect, PortRewrite, SocketProxy};
     const BEYOND_NETFILTER: &str =
         "Cilium serves node ports before netfilter sees the packet, so a port that netfilter rewrites reaches nobody";
-    const CILIUM_WAY: &str = "`strategy: hostNetwork`, or an address of its own with `strategy: metalLB`";
+    const CILIUM_WAY: &str =
+        "`strategy: hostNetwork`, or an address of its own with `strategy: ciliumLoadBalancer` or `metalLB`";
     match (data_plane, mechanism) {
         (DataPlane::Cilium(_), _) => Verdict::Refused { reason: BEYOND_NETFILTER, instead: CILIUM_WAY },
         (_, NatRedirect) => match data_plane.kube_proxy() {
