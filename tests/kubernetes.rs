@@ -67,6 +67,54 @@ fn manifests_are_what_kubernetes_takes() {
     }
 }
 
+/// Annotations that nobody reads change nothing and say nothing: each is one that its controller documents.
+#[test]
+fn a_cloud_is_told_what_its_controller_reads() {
+    let told = |variant: &str, service: &str| -> Value {
+        let suffix = format!("{variant}/manifests/service-{service}-edge.yaml");
+        let (name, path) = common::rendered().into_iter().find(|(name, _)| name.ends_with(&suffix)).expect(&suffix);
+        let service = documents(&std::fs::read_to_string(path).unwrap()).remove(0);
+        assert_eq!(service["spec"]["type"], "LoadBalancer", "{name}");
+        service
+    };
+    let aws = told("cloud-aws", "apisix");
+    assert_eq!(aws["spec"]["loadBalancerClass"], "service.k8s.aws/nlb");
+    assert_eq!(aws["spec"]["allocateLoadBalancerNodePorts"], false);
+    let beta = |name: &str| format!("service.beta.kubernetes.io/{name}");
+    let expected: Vec<(String, &str)> = [
+        ("aws-load-balancer-attributes", "load_balancing.cross_zone.enabled=true"),
+        ("aws-load-balancer-eip-allocations", "eipalloc-0123456789abcdef0,eipalloc-0123456789abcdef1"),
+        ("aws-load-balancer-enable-prefix-for-ipv6-source-nat", "on"),
+        ("aws-load-balancer-enable-tcp-udp-listener", "true"),
+        ("aws-load-balancer-ip-address-type", "dualstack"),
+        ("aws-load-balancer-nlb-target-type", "ip"),
+        ("aws-load-balancer-scheme", "internet-facing"),
+        ("aws-load-balancer-subnets", "subnet-0123456789abcdef0,subnet-0123456789abcdef1"),
+        ("aws-load-balancer-target-group-attributes", "preserve_client_ip.enabled=true"),
+    ]
+    .map(|(name, value)| (beta(name), value))
+    .to_vec();
+    let annotations = |service: &Value| -> Vec<(String, String)> {
+        let map = service["metadata"]["annotations"].as_object().cloned().unwrap_or_default();
+        map.into_iter().map(|(name, value)| (name, value.as_str().unwrap().to_owned())).collect()
+    };
+    let expected: Vec<(String, String)> = expected.into_iter().map(|(name, value)| (name, value.to_owned())).collect();
+    assert_eq!(annotations(&aws), expected);
+
+    let gcp = told("cloud-gcp", "apisix");
+    assert_eq!(gcp["spec"]["loadBalancerClass"], "networking.gke.io/l4-regional-external");
+    assert_eq!(told("cloud-gcp", "kong")["spec"]["loadBalancerClass"], "networking.gke.io/l4-regional-internal");
+    let azure = annotations(&told("cloud-azure", "kong"));
+    let expected = [
+        ("azure-load-balancer-internal", "true"),
+        ("azure-load-balancer-internal-subnet", "edge"),
+        ("azure-load-balancer-ipv4", "10.0.0.10"),
+        ("azure-load-balancer-ipv6", "fd00::10"),
+    ]
+    .map(|(name, value)| (beta(name), value.to_owned()));
+    assert_eq!(azure, expected);
+}
+
 /// The fields of MetalLB's current types (0.16), as its API reference names them.
 fn metal_lb(document: &Value, kind: &str, name: &str) {
     let known: &[&str] = match kind {

@@ -1,7 +1,7 @@
 //! Features that Kubernetes has announced the end of, by the cluster's version.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{ClaimForm, KubeProxyMode, Plan, Strategy};
+use crate::plan::{AwsController, ClaimForm, Cloud, KubeProxyMode, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "deprecated-feature",
@@ -18,6 +18,18 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 Place::Value(gateway.exposure("strategy")),
                 "`spec.externalIPs` of Services is deprecated since Kubernetes 1.36",
                 "move to `nodePortRedirect` or `metalLB`, or set `form: status`; KEP-5707 plans to switch kube-proxy's `AllowServiceExternalIPs` off by default in 1.40 and to lock it in 1.43",
+            ));
+        }
+    }
+    for gateway in plan.gateways.values() {
+        if let Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. } = &gateway.strategy
+            && aws.controller == AwsController::CloudProviderAws
+        {
+            findings.push(Finding::new(
+                &RULE,
+                Place::Value(gateway.exposure("aws").key("controller")),
+                "AWS gives load balancers of cloud-provider-aws critical fixes only",
+                "install the AWS Load Balancer Controller and use `controller: aws-load-balancer-controller`",
             ));
         }
     }

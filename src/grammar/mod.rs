@@ -1,9 +1,11 @@
 //! The closed grammars: every text that may end in a rule, a unit, a manifest or a comment.
 
 mod address;
+mod cloud;
 mod version;
 
 pub use address::{AddressRange, Cidr, Family};
+pub use cloud::{AwsAllocation, AwsSubnet, AzureName, AzurePrefix, GcpName};
 pub use version::{CiliumVersion, KubernetesVersion, MetalLbVersion};
 
 use std::borrow::Cow;
@@ -82,6 +84,11 @@ grammars!(
     KubernetesVersion,
     CiliumVersion,
     MetalLbVersion,
+    AwsSubnet,
+    AwsAllocation,
+    GcpName,
+    AzureName,
+    AzurePrefix,
 );
 
 /// Gives a grammar type serde's and schemars' traits through `FromStr` and `Display`.
@@ -158,6 +165,7 @@ macro_rules! verbatim {
         textual!($name);
     };
 }
+pub(crate) use verbatim;
 
 fn is_alphanumeric(byte: u8) -> bool {
     byte.is_ascii_lowercase() || byte.is_ascii_digit()

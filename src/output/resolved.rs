@@ -4,7 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::manifests::level_word;
 use crate::plan::{
-    Announced, Bgp, Cni, DataPlane, Gateway, Limits, Plan, Pool, Replicas, ServiceType, Slot, Strategy, protocol_word,
+    Announced, Bgp, Cloud, Cni, DataPlane, Gateway, Limits, Plan, Pool, Replicas, ServiceType, Slot, Strategy,
+    protocol_word,
 };
 
 /// The spec that says everything.
@@ -146,9 +147,10 @@ fn exposure(strategy: &Strategy) -> Value {
                 value["sharingKey"] = json!(key);
             }
         }
-        Strategy::CloudLoadBalancer { provider, internal, .. } => {
+        Strategy::CloudLoadBalancer { provider, internal, cloud, .. } => {
             value["provider"] = json!(provider);
             value["internal"] = json!(internal);
+            add_cloud(&mut value, cloud);
         }
         Strategy::ExternalIps { addresses, form, .. } => {
             value["addresses"] = json!(addresses);
@@ -176,6 +178,48 @@ fn add_announced(value: &mut Value, announced: &Announced) {
     value["announceFrom"] = json!(announced.announce_from);
     if let Some(bgp) = &announced.bgp {
         value["bgp"] = sessions(bgp);
+    }
+}
+
+fn add_cloud(value: &mut Value, cloud: &Cloud) {
+    match cloud {
+        Cloud::Aws(aws) => {
+            value["aws"] = json!({
+                "controller": aws.controller,
+                "targetType": aws.target_type,
+                "crossZone": aws.cross_zone,
+                "preserveClientIP": aws.preserve_client_ip,
+                "subnets": aws.subnets,
+                "eipAllocations": aws.eip_allocations,
+                "privateAddresses": aws.private_addresses,
+            });
+        }
+        Cloud::Gcp(gcp) => {
+            value["gcp"] = json!({
+                "addresses": gcp.addresses,
+                "globalAccess": gcp.global_access,
+                "networkTier": gcp.network_tier,
+            });
+            if let Some(subnet) = &gcp.subnet {
+                value["gcp"]["subnet"] = json!(subnet);
+            }
+        }
+        Cloud::Azure(azure) => {
+            value["azure"] = json!({"privateAddresses": azure.private_addresses});
+            for (field, name) in [
+                ("publicIP", &azure.public_ip),
+                ("publicIPv6", &azure.public_ipv6),
+                ("resourceGroup", &azure.resource_group),
+                ("subnet", &azure.subnet),
+            ] {
+                if let Some(name) = name {
+                    value["azure"][field] = json!(name);
+                }
+            }
+            if let Some(prefix) = &azure.public_ip_prefix {
+                value["azure"]["publicIPPrefix"] = json!(prefix);
+            }
+        }
     }
 }
 

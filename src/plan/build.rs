@@ -162,8 +162,11 @@ impl Context<'_> {
             addresses.extend(of_pools.filter(|address| families.contains(&Family::of(address.0))));
         }
         let around = Around { cluster: self.cluster, pools: self.pools };
-        let needs = strategy.needs(self.pool, around);
+        let mut needs = strategy.needs(self.pool, around);
         let mut ports = self.ports(written, &route, &strategy);
+        if let Strategy::CloudLoadBalancer { cloud, internal, .. } = &strategy {
+            super::strategy::tell(&mut needs, cloud, *internal, self.cluster, ports.values());
+        }
         let owner = self.service_owner(&ports, &needs);
         if needs.service_type == ServiceType::NodePort {
             // Clients of a bare node port may find the public one there, where the range holds it.

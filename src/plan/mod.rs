@@ -10,8 +10,8 @@ mod strategy;
 pub use build::build;
 pub use cilium::OwnGateway;
 pub use strategy::{
-    Announced, Around, Bfd, Bgp, BgpPeer, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout, ServiceType, Strategy,
-    Traffic, node_labels,
+    Announced, Around, Aws, Azure, Bfd, Bgp, BgpPeer, Cloud, Gcp, Limits, Needs, PAGES as STRATEGY_PAGES, Rollout,
+    ServiceType, Strategy, Traffic, node_labels,
 };
 
 use std::collections::BTreeMap;
@@ -23,8 +23,9 @@ use crate::grammar::{
     PortRange,
 };
 pub use crate::input::spec::{
-    Announce, Bind, CiliumGatewayApi, ClaimForm, CloudProvider, Cni, DirectNodePort, KubeProxyMode, Mechanism,
-    NodePortAddresses, Os, PodSecurity, Primary, Protocol, SessionAffinity, Toleration, TrafficPolicy,
+    Announce, AwsController, AwsTarget, Bind, CiliumGatewayApi, ClaimForm, CloudProvider, Cni, DirectNodePort,
+    KubeProxyMode, Mechanism, NetworkTier, NodePortAddresses, Os, PodSecurity, Primary, Protocol, SessionAffinity,
+    Toleration, TrafficPolicy,
 };
 use node::NodePlan;
 

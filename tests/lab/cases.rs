@@ -323,7 +323,7 @@ const fn case(
 }
 
 /// Every way there is.
-pub const CASES: [Case; 19] = [
+pub const CASES: [Case; 20] = [
     case("nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
     case(
         "nodePortRedirect, Local",

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Asn, BgpPort, Count, Id, Milliseconds, Multiplier, NonEmptyMap, PrefixV4, PrefixV6, Ttl};
+use super::{Asn, Aws, Azure, BgpPort, Count, Gcp, Id, Milliseconds, Multiplier, NonEmptyMap, PrefixV4, PrefixV6, Ttl};
 use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName};
 
 /// How clients reach a gateway: a strategy and its own fields.
@@ -141,6 +141,15 @@ pub enum Exposure {
         /// `None` unless said; `ClientIP` keeps a client with its pod for three hours.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         session_affinity: Option<SessionAffinity>,
+        /// What AWS is told, with `provider: aws`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        aws: Option<Aws>,
+        /// What Google Cloud is told, with `provider: gcp`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        gcp: Option<Gcp>,
+        /// What Azure is told, with `provider: azure`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        azure: Option<Azure>,
     },
     /// A Service that claims the nodes' own addresses; deprecated from Kubernetes 1.36.
     #[serde(rename = "externalIPs")]

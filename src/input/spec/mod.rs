@@ -11,10 +11,12 @@ use crate::grammar::{
 };
 
 mod bounded;
+mod cloud;
 mod exposure;
 mod proxy;
 
 pub use bounded::*;
+pub use cloud::*;
 pub use exposure::*;
 pub use proxy::*;
 

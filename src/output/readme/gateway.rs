@@ -6,8 +6,9 @@ use super::comma;
 use crate::chart::When;
 use crate::grammar::DnsLabel;
 use crate::plan::{
-    Announce, Announced, Bind, ClaimForm, CloudProvider, DataPlane, DirectNodePort, Gateway, Mechanism, Owner, Plan,
-    Replicas, ServiceType, SessionAffinity, Slot, Strategy, TrafficPolicy, protocol_word,
+    Announce, Announced, AwsController, AwsTarget, Bind, ClaimForm, Cloud, CloudProvider, DataPlane, DirectNodePort,
+    Gateway, Mechanism, Owner, Plan, Replicas, ServiceType, SessionAffinity, Slot, Strategy, TrafficPolicy,
+    protocol_word,
 };
 use crate::report::cell;
 
@@ -104,6 +105,9 @@ fn cloud(provider: CloudProvider) -> &'static str {
 fn source_address(gateway: &Gateway) -> &'static str {
     match (&gateway.strategy, gateway.needs.policy) {
         (Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. }, _) => "a node's, always",
+        (Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. }, _) if aws.target_type == AwsTarget::Ip => {
+            if aws.preserve_client_ip { "the client's" } else { "the load balancer's" }
+        }
         (_, Some(TrafficPolicy::Cluster)) => "a node's",
         (_, Some(TrafficPolicy::Local) | None) => "the client's",
     }
@@ -153,11 +157,14 @@ fn picture(plan: &Plan, gateway: &Gateway) -> Vec<String> {
         Strategy::NodePort { .. } | Strategy::ExternalIps { .. } => {
             vec![format!("client([client]) -->|\"{ports}\"| node[\"any node<br>{proxy}\"]"), format!("node --> {pod}")]
         }
-        Strategy::CloudLoadBalancer { provider, .. } => vec![
-            format!("client([client]) -->|\"{ports}\"| cloud[\"{} load balancer{guard}\"]", cloud(*provider)),
-            format!("cloud --> node[\"a node<br>{proxy}\"]"),
-            format!("node --> {pod}"),
-        ],
+        Strategy::CloudLoadBalancer { provider, cloud: told, .. } => {
+            let balancer =
+                format!("client([client]) -->|\"{ports}\"| cloud[\"{} load balancer{guard}\"]", cloud(*provider));
+            match told {
+                Cloud::Aws(aws) if aws.target_type == AwsTarget::Ip => vec![balancer, format!("cloud --> {pod}")],
+                _ => vec![balancer, format!("cloud --> node[\"a node<br>{proxy}\"]"), format!("node --> {pod}")],
+            }
+        }
         Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
             let how = match announced.how {
                 Announce::L2 => "answers ARP and neighbour discovery",
@@ -240,7 +247,7 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
                 "A new version starts after the old pod of that node has gone: expect a pause on that node.".to_owned(),
             );
         }
-        Strategy::CloudLoadBalancer { .. } => {}
+        Strategy::CloudLoadBalancer { cloud, internal, .. } => story.extend(cloud_story(cloud, *internal)),
         Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
             story.push(match announced.how {
                 Announce::L2 => "One node at a time answers for the address; when it fails, another takes over within seconds.",
@@ -262,6 +269,7 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     }
     if gateway.needs.policy == Some(TrafficPolicy::Local) {
         story.push(match gateway.needs.service_type {
+            ServiceType::LoadBalancer if matches!(gateway.strategy, Strategy::CloudLoadBalancer { .. }) => "externalTrafficPolicy is Local: the load balancer asks each node's `healthCheckNodePort` for a ready pod and leaves out those without; until it has asked, a node whose last pod went drops clients.",
             ServiceType::LoadBalancer => "externalTrafficPolicy is Local: only nodes with a ready pod take part, and the client's address is kept.",
             ServiceType::NodePort | ServiceType::ClusterIp => "externalTrafficPolicy is Local: a node without a ready pod of this gateway answers nobody.",
         }.to_owned());
@@ -283,6 +291,44 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     }
     story.extend(notes(gateway));
     story.iter().map(|line| cell(line)).collect()
+}
+
+/// What an operator should know of a cloud's load balancer.
+fn cloud_story(cloud: &Cloud, internal: bool) -> Vec<String> {
+    let mut story = Vec::new();
+    match cloud {
+        Cloud::Aws(aws) => {
+            story.push(match aws.controller {
+                AwsController::AwsLoadBalancerController => {
+                    "The AWS Load Balancer Controller makes a Network Load Balancer for the Service's class. A class is for life: to change it, delete the Service, and its load balancer and name with it.".to_owned()
+                }
+                AwsController::CloudProviderAws => {
+                    "The cloud controller manager makes a Network Load Balancer. The AWS Load Balancer Controller takes Services without a class for itself where its webhook `enableServiceMutatorWebhook` is on.".to_owned()
+                }
+            });
+            story.push(match aws.target_type {
+                AwsTarget::Instance => {
+                    "It sends packets to a node port of every node, which the node's security group lets in from the load balancer.".to_owned()
+                }
+                AwsTarget::Ip => {
+                    "It sends packets to the pods themselves; their network plugin has to give them addresses of the VPC.".to_owned()
+                }
+            });
+            story.push(
+                "Clients use its name, which stays; its addresses may change unless Elastic IPs are set.".to_owned(),
+            );
+        }
+        Cloud::Gcp(_) => {
+            story.push("Packets keep the load balancer's address up to the node, where the data plane takes them as the Service's own.".to_owned());
+            if internal {
+                story.push("Clients reach it from the same region of the VPC, and from other regions with `globalAccess` only.".to_owned());
+            }
+        }
+        Cloud::Azure(_) => {
+            story.push("Packets keep the load balancer's address up to the node, where the data plane takes them as the Service's own; the network security group is opened for it.".to_owned());
+        }
+    }
+    story
 }
 
 /// The chart's own notes, as far as they concern this gateway.

@@ -12,6 +12,7 @@ mod node_port_redirect;
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use cilium_load_balancer::node_labels;
+pub use cloud_load_balancer::{Aws, Azure, Cloud, Gcp, tell};
 pub use metal_lb::shared_pool;
 
 use super::node::Way;
@@ -98,6 +99,10 @@ pub enum Strategy {
         provider: CloudProvider,
         /// Whether only the private network reaches it.
         internal: bool,
+        /// What that cloud is told.
+        cloud: Cloud,
+        /// The fields of other clouds that were written.
+        strays: Vec<&'static str>,
         /// The only sources that may connect; empty for everyone.
         allow_from: Vec<Cidr>,
         /// Which pods answer.
@@ -368,18 +373,7 @@ impl Strategy {
             Exposure::HostPort { host_ip } => Self::HostPort { host_ip: *host_ip },
             Exposure::MetalLb { .. } => metal_lb::resolve(exposure, own_pools),
             Exposure::CiliumLoadBalancer { .. } => cilium_load_balancer::resolve(exposure, own_pools),
-            Exposure::CloudLoadBalancer {
-                provider,
-                internal,
-                allow_from,
-                external_traffic_policy,
-                session_affinity,
-            } => Self::CloudLoadBalancer {
-                provider: *provider,
-                internal: internal.unwrap_or(false),
-                allow_from: allow_from.clone(),
-                traffic: Traffic::of(*external_traffic_policy, *session_affinity),
-            },
+            Exposure::CloudLoadBalancer { .. } => cloud_load_balancer::resolve(exposure),
             // The pools' addresses are filled in where the pools are known.
             Exposure::ExternalIps { addresses, form, external_traffic_policy, session_affinity } => Self::ExternalIps {
                 addresses: addresses.clone(),
@@ -423,9 +417,7 @@ impl Strategy {
             Self::CiliumLoadBalancer { announced, allow_from, sharing_key, traffic } => {
                 cilium_load_balancer::needs(announced, allow_from, sharing_key.as_ref(), *traffic, around)
             }
-            Self::CloudLoadBalancer { provider, internal, allow_from, traffic } => {
-                cloud_load_balancer::needs(*provider, *internal, allow_from, *traffic)
-            }
+            Self::CloudLoadBalancer { allow_from, traffic, .. } => cloud_load_balancer::needs(allow_from, *traffic),
             Self::ExternalIps { addresses, form, traffic } => external_ips::needs(addresses, *form, *traffic),
         }
     }
