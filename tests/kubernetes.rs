@@ -115,6 +115,77 @@ fn a_cloud_is_told_what_its_controller_reads() {
     assert_eq!(azure, expected);
 }
 
+/// What kind and k3s read: kind refuses a field it does not know, k3s a flag it does not know.
+#[test]
+fn places_to_try_are_told_what_they_read() {
+    let read = |suffix: &str| -> Value {
+        let (_, path) = common::rendered().into_iter().find(|(name, _)| name.ends_with(suffix)).expect(suffix);
+        documents(&std::fs::read_to_string(path).unwrap()).remove(0)
+    };
+    let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    for cluster in ["kind-redirect", "kind-metallb"] {
+        let config = read(&format!("{cluster}/kind/cluster.yaml"));
+        assert_eq!((&config["apiVersion"], &config["kind"]), (&"kind.x-k8s.io/v1alpha4".into(), &"Cluster".into()));
+        for key in keys(&config) {
+            let known = [
+                "apiVersion",
+                "kind",
+                "name",
+                "networking",
+                "nodes",
+                "kubeadmConfigPatches",
+                "kubeadmConfigPatchesJSON6902",
+            ];
+            assert!(known.contains(&key.as_str()), "{cluster}: {key}");
+        }
+        for key in keys(&config["networking"]) {
+            assert!(["ipFamily", "kubeProxyMode", "disableDefaultCNI"].contains(&key.as_str()), "{cluster}: {key}");
+        }
+    }
+    let redirect = read("kind-redirect/kind/cluster.yaml");
+    assert_eq!(redirect["networking"], serde_json::json!({"ipFamily": "dual", "kubeProxyMode": "nftables"}));
+    // Nine nodes, but two pods: a third container would serve nobody.
+    let nodes = redirect["nodes"].as_array().unwrap();
+    assert_eq!(nodes.len(), 3);
+    let port = |number: u16| {
+        serde_json::json!({
+            "containerPort": number, "hostPort": number, "listenAddress": "127.0.0.1", "protocol": "TCP",
+        })
+    };
+    assert_eq!(nodes[1]["extraPortMappings"], serde_json::json!([port(80), port(443)]));
+    assert_eq!(nodes[1]["labels"], serde_json::json!({"pool": "edge"}));
+    assert!(nodes[2].get("extraPortMappings").is_none());
+    let patch = redirect["kubeadmConfigPatchesJSON6902"][0]["patch"].as_str().unwrap();
+    let patch: Value = serde_json::from_str(patch).unwrap();
+    assert_eq!(patch[0]["value"]["value"], "20000-32767");
+
+    let metallb = read("kind-metallb/kind/cluster.yaml");
+    let patches: Vec<Value> = metallb["kubeadmConfigPatches"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|text| documents(text.as_str().unwrap()).remove(0))
+        .collect();
+    assert_eq!(patches[0]["ipvs"]["strictARP"], true);
+    assert_eq!(patches[1]["apiServer"]["extraArgs"]["service-node-port-range"], "20000-32767");
+
+    let arguments = serde_json::json!(["proxy-mode=ipvs", "ipvs-strict-arp=true"]);
+    assert_eq!(
+        read("k3s-metallb/k3s/config.yaml"),
+        serde_json::json!({"disable+": ["servicelb"], "kube-proxy-arg+": arguments})
+    );
+    assert_eq!(read("k3s-metallb/k3s/agent.yaml"), serde_json::json!({"kube-proxy-arg+": arguments}));
+    assert_eq!(
+        read("k3s-cilium/k3s/config.yaml"),
+        serde_json::json!({
+            "disable+": ["traefik"],
+            "flannel-backend": "none",
+            "disable-network-policy": true,
+            "disable-kube-proxy": true,
+        })
+    );
+}
+
 /// The fields of MetalLB's current types (0.16), as its API reference names them.
 fn metal_lb(document: &Value, kind: &str, name: &str) {
     let known: &[&str] = match kind {

@@ -3,7 +3,7 @@
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
 use crate::plan::{
-    Aws, AwsController, AwsTarget, Cloud, Gateway, Gcp, NetworkTier, Plan, PortPlan, Protocol, SessionAffinity, Strategy,
+    Aws, AwsController, AwsTarget, Cloud, Distribution, Gateway, Gcp, NetworkTier, Plan, PortPlan, Protocol, SessionAffinity, Strategy,
 };
 
 pub static RULE: Rule = Rule {
@@ -19,6 +19,10 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         let mut say = |route: Route, message: String, help: &str| {
             findings.push(Finding::new(&RULE, Place::Value(route), message, help));
         };
+        if plan.cluster.distribution == Some(Distribution::Kind {}) {
+            let message = "kind runs on one machine, and no cloud gives it a load balancer".to_owned();
+            say(gateway.exposure("strategy"), message, "use `metalLB` or `nodePort` to try the gateway there");
+        }
         match cloud {
             Cloud::Aws(aws) => {
                 of_aws(gateway, aws, &mut say);

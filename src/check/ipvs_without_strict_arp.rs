@@ -14,6 +14,10 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     if plan.cluster.data_plane.kube_proxy() != Some(KubeProxyMode::Ipvs) || plan.cluster.strict_arp {
         return;
     }
+    // Where portgen writes the distribution's configuration, it is in there.
+    if plan.cluster.distribution.is_some() {
+        return;
+    }
     for gateway in plan.gateways.values() {
         if gateway.strategy.announced().is_some_and(|(announced, who)| who == "MetalLB" && announced.how == Announce::L2) {
             findings.push(

@@ -50,6 +50,7 @@ checks! {
     iptables_missing_on_os,
     ipvs_without_addresses,
     ipvs_without_strict_arp,
+    k3s_component_fights,
     limits_beside_ipvs,
     load_balancer_ip_family,
     load_balancer_ip_outside_pool,

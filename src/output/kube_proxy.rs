@@ -5,8 +5,13 @@ use serde_json::{Value, json};
 use crate::grammar::PortRange;
 use crate::plan::{Announce, KubeProxyMode, NodePortAddresses, Plan, Primary, ServiceType};
 
-/// kube-proxy's configuration, where a gateway depends on a setting of it: the fields to merge into one's own.
+/// kube-proxy's configuration to merge into one's own; a distribution of which portgen writes the configuration has it there.
 pub fn config(plan: &Plan) -> Option<Value> {
+    if plan.cluster.distribution.is_some() { None } else { settings(plan) }
+}
+
+/// kube-proxy's configuration, as far as a gateway depends on a setting of it.
+pub fn settings(plan: &Plan) -> Option<Value> {
     let mode = plan.cluster.data_plane.kube_proxy()?;
     let answers_arp = plan.gateways.values().any(|gateway| {
         gateway.strategy.announced().is_some_and(|(announced, who)| who == "MetalLB" && announced.how == Announce::L2)
@@ -39,7 +44,7 @@ pub fn kubeadm(plan: &Plan) -> Option<Value> {
     const FLAG: &str = "service-node-port-range";
     let range = plan.cluster.node_port_range;
     let served = plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort);
-    if !served || range == PortRange::kubernetes_default() {
+    if !served || range == PortRange::kubernetes_default() || plan.cluster.distribution.is_some() {
         return None;
     }
     // v1beta4 came with 1.31 and made a list of the arguments.

@@ -6,6 +6,7 @@ mod kube_proxy;
 mod manifests;
 mod metallb;
 pub mod node;
+mod places;
 mod readme;
 mod resolved;
 mod templates;
@@ -75,6 +76,13 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
     if let Some(config) = kube_proxy::kubeadm(plan) {
         tree.yaml("kube-apiserver/kubeadm.yaml", &Route::of(["cluster", "nodePortRange"]), &[config])?;
     }
+    let distribution = Route::of(["cluster", "distribution"]);
+    if let Some(config) = places::kind(plan)? {
+        tree.yaml("kind/cluster.yaml", &distribution, &[config])?;
+    }
+    for (name, settings) in places::k3s(plan) {
+        tree.yaml(&format!("k3s/{name}"), &distribution, &[settings])?;
+    }
     for (pool, files) in nodes {
         for (path, text) in files {
             tree.text(&format!("nodes/{pool}/{path}"), &plan.pools[pool].route, text)?;
@@ -104,6 +112,10 @@ pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
         }
         (Some("status"), true) => "the Service keeps its addresses until its status is patched or it is deleted",
         (Some("cilium" | "kube-apiserver" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
+        (Some("kind"), true) => "the containers stay until kind delete cluster",
+        (Some("k3s"), true) => {
+            "the setting stays until the file is taken from /etc/rancher/k3s/config.yaml.d and k3s restarts"
+        }
         (Some("nodes"), true) => {
             "stays on the nodes until this tree's Apply, or Roll back in the old tree's README, takes it away"
         }
@@ -114,6 +126,10 @@ pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
         (Some("cilium"), false) => "helm upgrade of Cilium; its agents restart",
         (Some("kube-apiserver"), false) => "the API server restarts; Services keep the node ports they have",
         (Some("kube-proxy"), false) => "kube-proxy restarts; its rules stay meanwhile",
+        (Some("kind"), false) => {
+            "nothing until kind delete cluster and kind create cluster; a cluster keeps what it was made with"
+        }
+        (Some("k3s"), false) => "k3s restarts with the setting; running pods stay",
         (Some("nodes"), false) => match path.extension().unwrap_or_default() {
             "nft" | "v4" | "v6" => {
                 "reload of portgen.service; connections of a changed or removed port break, all others stay"

@@ -61,6 +61,9 @@ pub fn resolved(plan: &Plan) -> Value {
         "nodePools": pools,
         "gateways": gateways,
     });
+    if let Some(distribution) = &cluster.distribution {
+        value["cluster"]["distribution"] = json!(distribution);
+    }
     if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
         value["cluster"]["metalLB"] = json!({"version": cluster.metal_lb});
     }

@@ -76,6 +76,7 @@ fn cluster(written: &spec::Cluster) -> Cluster {
         node_port_addresses,
         own_gateway,
         cilium_values,
+        distribution: written.distribution.clone(),
         idle_mode,
     }
 }
