@@ -166,7 +166,7 @@ impl Context<'_> {
         let mut needs = strategy.needs(self.pool, around);
         let mut ports = self.ports(written, &route, &strategy);
         if let Strategy::CloudLoadBalancer { cloud, internal, .. } = &strategy {
-            super::strategy::tell(&mut needs, cloud, *internal, self.cluster, ports.values());
+            super::strategy::tell(&mut needs, cloud, *internal, self.cluster, &ports);
         }
         let owner = self.service_owner(&ports, &needs);
         if needs.service_type == ServiceType::NodePort {

@@ -249,22 +249,7 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
         }
         Strategy::CloudLoadBalancer { cloud, internal, .. } => story.extend(cloud_story(cloud, *internal)),
         Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
-            story.push(match announced.how {
-                Announce::L2 => "One node at a time answers for the address; when it fails, another takes over within seconds.",
-                Announce::Bgp => "Every announcing node tells its routers; they spread connections over the nodes.",
-                Announce::Node => "The addresses of the nodes are the Service's: a client of a node that is gone has to try another.",
-            }.to_owned());
-            story.push(if gateway.needs.no_node_ports {
-                "The Service has no node ports, so allowFrom has no way around it. A Service that had some keeps them: take them out with `kubectl edit`.".to_owned()
-            } else {
-                "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node.".to_owned()
-            });
-            if gateway.pool != gateway.name {
-                story.push(format!(
-                    "It shares the address of {}, whose pool and announcement serve both.",
-                    gateway.pool
-                ));
-            }
+            story.extend(announced_story(gateway, announced));
         }
     }
     if gateway.needs.policy == Some(TrafficPolicy::Local) {
@@ -291,6 +276,32 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     }
     story.extend(notes(gateway));
     story.iter().map(|line| cell(line)).collect()
+}
+
+/// What an operator should know of an address that is announced.
+fn announced_story(gateway: &Gateway, announced: &Announced) -> Vec<String> {
+    let mut story = Vec::new();
+    story.push(
+        match announced.how {
+            Announce::L2 => {
+                "One node at a time answers for the address; when it fails, another takes over within seconds."
+            }
+            Announce::Bgp => "Every announcing node tells its routers; they spread connections over the nodes.",
+            Announce::Node => {
+                "The addresses of the nodes are the Service's: a client of a node that is gone has to try another."
+            }
+        }
+        .to_owned(),
+    );
+    story.push(if gateway.needs.no_node_ports {
+        "The Service has no node ports, so allowFrom has no way around it. A Service that had some keeps them: take them out with `kubectl edit`.".to_owned()
+    } else {
+        "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node.".to_owned()
+    });
+    if gateway.pool != gateway.name {
+        story.push(format!("It shares the address of {}, whose pool and announcement serve both.", gateway.pool));
+    }
+    story
 }
 
 /// What an operator should know of a cloud's load balancer.

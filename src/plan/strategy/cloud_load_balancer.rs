@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Needs, ServiceType, Strategy, Traffic};
-use crate::grammar::{Address, AwsAllocation, AwsSubnet, AzureName, AzurePrefix, Family, GcpName};
+use crate::grammar::{Address, AwsAllocation, AwsSubnet, AzureName, AzurePrefix, Cidr, Family, GcpName, PortName};
 use crate::input::spec::{self, AwsController, AwsTarget, CloudProvider, Exposure, NetworkTier, Protocol};
 use crate::plan::{Cluster, PortPlan};
 
@@ -140,20 +140,14 @@ fn resolve_azure(written: spec::Azure) -> Azure {
 }
 
 /// The Service before any cloud is told anything; see [`tell`].
-pub fn needs(allow_from: &[crate::grammar::Cidr], traffic: Traffic) -> Needs {
+pub fn needs(allow_from: &[Cidr], traffic: Traffic) -> Needs {
     let mut needs = Needs::service(ServiceType::LoadBalancer, traffic);
     needs.source_ranges = allow_from.to_vec();
     needs
 }
 
 /// Adds what the cloud is told, which depends on the cluster and the ports.
-pub fn tell<'a>(
-    needs: &mut Needs,
-    cloud: &Cloud,
-    internal: bool,
-    cluster: &Cluster,
-    ports: impl Iterator<Item = &'a PortPlan> + Clone,
-) {
+pub fn tell(needs: &mut Needs, cloud: &Cloud, internal: bool, cluster: &Cluster, ports: &BTreeMap<PortName, PortPlan>) {
     let mut annotate = |name: &str, value: &str| {
         needs.annotations.insert(name.to_owned(), value.to_owned());
     };
@@ -227,22 +221,19 @@ fn tell_aws(annotate: &mut dyn FnMut(&str, &str), aws: &Aws, internal: bool) {
 }
 
 /// What families and protocols ask of the AWS Load Balancer Controller.
-fn protocols_of_aws<'a>(
-    cluster: &Cluster,
-    ports: impl Iterator<Item = &'a PortPlan> + Clone,
-) -> Vec<(&'static str, &'static str)> {
+fn protocols_of_aws(cluster: &Cluster, ports: &BTreeMap<PortName, PortPlan>) -> Vec<(&'static str, &'static str)> {
     let mut told = Vec::new();
     let dual = cluster.families.contains(&Family::IPv6);
-    let mut udp = ports.clone().filter(|port| port.protocol == Protocol::UDP);
+    let of = |protocol: Protocol| ports.values().filter(move |port| port.protocol == protocol);
     if dual {
         told.push(("ip-address-type", "dualstack"));
     }
-    if dual && udp.clone().next().is_some() {
+    if dual && of(Protocol::UDP).next().is_some() {
         // UDP over IPv6 needs source addresses of its own.
         told.push(("enable-prefix-for-ipv6-source-nat", "on"));
     }
     // Two listeners cannot have one port; a listener for both protocols can.
-    if udp.any(|udp| ports.clone().any(|tcp| tcp.protocol == Protocol::TCP && tcp.port == udp.port)) {
+    if of(Protocol::UDP).any(|udp| of(Protocol::TCP).any(|tcp| tcp.port == udp.port)) {
         told.push(("enable-tcp-udp-listener", "true"));
     }
     told
