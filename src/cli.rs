@@ -41,6 +41,8 @@ pub enum Command {
     Render(Render),
     /// Show what rendering would change, told for a reviewer
     Diff(Diff),
+    /// Print MetalLB's objects for a ConfigMap of MetalLB up to 0.12
+    Convert(Convert),
     /// Print the page of a rule or strategy, or a spec with every default filled in
     Explain(Explain),
     /// Print the JSON Schema of a spec
@@ -193,6 +195,14 @@ pub enum DiffFormat {
     Text,
     /// One JSON object, with a version of its own
     Json,
+}
+
+/// `portgen convert`
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// The ConfigMap, or `-` for standard input
+    #[arg(value_name = "FILE")]
+    pub file: Utf8PathBuf,
 }
 
 /// `portgen explain`

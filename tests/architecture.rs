@@ -36,7 +36,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("grammar", &[]),
     ("input", &["finding", "grammar", "source"]),
     ("main", &["cli", "commands"]),
-    ("output", &["artifact", "chart", "finding", "grammar", "plan", "report", "source"]),
+    ("output", &["artifact", "chart", "finding", "grammar", "input", "plan", "report", "source"]),
     ("plan", &["chart", "finding", "grammar", "input"]),
     ("report", &["finding", "source"]),
     ("source", &["grammar"]),

@@ -90,17 +90,24 @@ fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
     Loaded { files, root, plan, findings, omitted, lost_parts }
 }
 
-/// The texts behind an argument, each with the tree its bases may come from.
-fn sources(argument: &Utf8Path) -> Result<Vec<(Source, Utf8PathBuf)>, Failure> {
+/// The text of one file, or of standard input.
+pub fn one_source(argument: &Utf8Path) -> Result<Source, Failure> {
     printable(argument)?;
     if argument == "-" {
-        let source = Source { path: "<stdin>".to_owned(), text: disk::read_stdin()? };
-        return Ok(vec![(source, Utf8PathBuf::from("."))]);
+        return Ok(Source { path: "<stdin>".to_owned(), text: disk::read_stdin()? });
+    }
+    Ok(Source { path: argument.to_string(), text: disk::read_source(argument)? })
+}
+
+/// The texts behind an argument, each with the tree its bases may come from.
+fn sources(argument: &Utf8Path) -> Result<Vec<(Source, Utf8PathBuf)>, Failure> {
+    if argument == "-" {
+        return Ok(vec![(one_source(argument)?, Utf8PathBuf::from("."))]);
     }
     if !disk::is_folder(argument) {
-        let source = Source { path: argument.to_string(), text: disk::read_source(argument)? };
-        return Ok(vec![(source, tree_of(argument))]);
+        return Ok(vec![(one_source(argument)?, tree_of(argument))]);
     }
+    printable(argument)?;
     let mut found = Vec::new();
     for path in disk::find_specs(argument)? {
         printable(&path)?;

@@ -1,6 +1,7 @@
 //! One file a subcommand, each joining the stages with the disk.
 
 mod check;
+mod convert;
 mod diff;
 mod explain;
 mod git;
@@ -59,6 +60,7 @@ pub fn run(command: Command, streams: &mut Streams<'_>) -> Result<u8, Failure> {
         Command::Check(arguments) => check::run(&arguments, streams),
         Command::Render(arguments) => render::run(&arguments, streams),
         Command::Diff(arguments) => diff::run(&arguments, streams),
+        Command::Convert(arguments) => convert::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Schema => packaging::schema(streams),
         Command::Trace(arguments) => trace::run(&arguments, streams),

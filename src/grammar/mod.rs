@@ -78,6 +78,7 @@ grammars!(
     Sentence,
     ChartVersion,
     Community,
+    GoDuration,
     Cidr,
     AddressRange,
     Address,
@@ -271,6 +272,24 @@ verbatim!(
             Some(rest) => numbers::<u32>(rest, 3),
             None => numbers::<u16>(text, 2),
         }
+    }
+);
+
+verbatim!(
+    /// A duration as Go writes it, in MetalLB's hold times.
+    GoDuration, "go-duration", "^([0-9]{1,5}(ms|s|m|h))+$", "a duration",
+    "numbers with units, as Go writes them: `90s`, `1m30s`",
+    |text| {
+        let mut rest = text;
+        while !rest.is_empty() {
+            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+            let unit = ["ms", "s", "m", "h"].into_iter().find_map(|unit| rest[digits..].strip_prefix(unit));
+            match unit {
+                Some(after) if (1..=5).contains(&digits) => rest = after,
+                _ => return false,
+            }
+        }
+        !text.is_empty() && text.len() <= 24
     }
 );
 

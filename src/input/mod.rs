@@ -1,5 +1,6 @@
 //! From text to a spec: YAML, bases, shape; everything wrong with them as findings.
 
+pub mod config_map;
 mod extends;
 pub mod rules;
 mod schema;
@@ -31,6 +32,9 @@ pub fn parse(source: Source, loader: &mut Loader<'_>) -> Input {
     let mut files = Files::default();
     let mut findings = Vec::new();
     let mut root = extends::compose_with_bases(source, &mut files, loader, &mut findings);
+    if let Some(finding) = root.as_ref().and_then(config_map::recognised) {
+        return Input { files, root, spec: None, findings: vec![finding] };
+    }
     let spec = root.as_mut().and_then(|root| shape::read(root, &files, &mut findings));
     Input { files, root, spec, findings }
 }

@@ -45,6 +45,8 @@ rules! {
     YAML_TOO_DEEP = "yaml-too-deep";
     /// A base that cannot be had.
     UNREADABLE_BASE = "unreadable-base";
+    /// A ConfigMap of an older MetalLB.
+    METALLB_CONFIG_MAP = "metallb-config-map";
     /// A field that the spec does not have.
     UNKNOWN_FIELD = "unknown-field";
     /// A field that must be there.

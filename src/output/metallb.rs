@@ -46,7 +46,7 @@ fn namespace(plan: &Plan) -> Value {
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
 }
 
-fn object(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
+pub fn object(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": format!("metallb.io/{api_version}"),
         "kind": kind,
@@ -103,7 +103,8 @@ fn of_gateway(plan: &Plan, gateway: &Gateway) -> Vec<Value> {
     objects
 }
 
-fn bfd_profile(name: &str, bfd: &Bfd) -> Value {
+/// A BFDProfile.
+pub fn bfd_profile(name: &str, bfd: &Bfd) -> Value {
     let mut spec = json!(bfd);
     // The API spells what everyone writes TTL in its own way.
     if let Some(ttl) = spec.as_object_mut().and_then(|fields| fields.remove("minimumTTL")) {

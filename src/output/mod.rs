@@ -1,6 +1,7 @@
 //! From a plan to the files of a tree, each read back before it counts.
 
 mod cilium;
+mod converted;
 mod helm;
 mod kube_proxy;
 mod manifests;
@@ -12,6 +13,7 @@ mod resolved;
 mod templates;
 mod yaml;
 
+pub use converted::converted;
 pub use resolved::resolved;
 pub use yaml::to_yaml;
 
