@@ -8,7 +8,7 @@ use crate::report::Format;
 /// One spec states how an API gateway reaches ports 80 and 443; portgen renders everything else.
 #[derive(Debug, Parser)]
 #[command(name = "portgen", version, propagate_version = true, max_term_width = 100)]
-#[command(after_help = "Exit codes: 0 nothing to say, 1 findings or changes, 2 failed.")]
+#[command(after_help = "Exit codes: 0 nothing to say, 1 findings, changes or a packet that does not arrive, 2 failed.")]
 pub struct Cli {
     /// When to colour what is printed
     #[arg(long, global = true, value_enum, default_value_t, value_name = "WHEN")]

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 /// The floors, lowest first. A room may use the rooms of lower floors.
-const FLOORS: [&[&str]; 8] = [
+const FLOORS: [&[&str]; 9] = [
     &["grammar"],
     &["source", "artifact"],
     &["chart", "finding", "compare"],
     &["input", "report", "disk"],
     &["plan", "cli"],
     &["check", "output"],
+    &["trace"],
     &["commands"],
     &["main"],
 ];
@@ -27,7 +28,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         "commands",
         &[
             "artifact", "chart", "check", "cli", "compare", "disk", "finding", "grammar", "input", "output", "plan",
-            "report", "source",
+            "report", "source", "trace",
         ],
     ),
     ("compare", &["artifact"]),
@@ -40,6 +41,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("plan", &["chart", "finding", "grammar", "input"]),
     ("report", &["finding", "source"]),
     ("source", &["grammar"]),
+    ("trace", &["finding", "grammar", "output", "plan"]),
 ];
 
 /// Every room with the rooms its code names.

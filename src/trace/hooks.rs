@@ -158,10 +158,9 @@ impl<'a> Walker<'a> {
             }
             _ => None,
         };
-        let owner = match world.recipe.iter().any(|recipe| recipe.chains.contains(chain)) {
-            true => "the recipe, not portgen's".to_owned(),
-            false => format!("portgen, chain {}", chain.name),
-        };
+        let copied = world.recipe.iter().any(|recipe| std::ptr::eq(recipe, ruleset));
+        let owner =
+            if copied { "the recipe, not portgen's".to_owned() } else { format!("portgen, chain {}", chain.name) };
         let matched = match walked.matched.as_slice() {
             [] => "no rule means it".to_owned(),
             rules => rules.iter().map(ToString::to_string).collect::<Vec<_>>().join(" / "),
