@@ -11,7 +11,7 @@ use super::walker::{Met, Walker, ending};
 use super::world::Side;
 use super::{Ending, Verdict};
 use crate::grammar::Family;
-use crate::plan::{DataPlane, KubeProxyMode, TrafficPolicy};
+use crate::plan::{DataPlane, KubeProxyMode, Protocol, TrafficPolicy};
 
 /// Where a step stands.
 type Here = (Place, i16);
@@ -65,7 +65,7 @@ impl Walker<'_> {
         }
         let local_policy = service.policy == TrafficPolicy::Local;
         if mode == KubeProxyMode::Ipvs {
-            packet.marked = !local_policy && !matches!(frontend, Frontend::Claimed(..));
+            packet.marked = !local_policy;
             let mark = if packet.marked { "marked for masquerading" } else { "not masqueraded" };
             self.serves(at, here, format!("{said}: {mark}, left to IPVS"), Vec::new());
             return None;
@@ -155,8 +155,18 @@ impl Walker<'_> {
         };
         let source = packet.source;
         self.choose(at, here, packet, position, home);
-        let comes_back = packet.marked || home == at || source == world.node(at) || world.pod_at(source) == Some(at);
-        if comes_back {
+        let seen = if packet.marked { world.node(at) } else { source };
+        if home == at {
+            return None;
+        }
+        if world.is_local(home, seen) {
+            // Met with packets: what a node sends itself is refused over IPv4, where it is TCP.
+            let tells = !packet.marked && (packet.family(), packet.protocol()) == (Family::IPv4, Protocol::TCP);
+            let verdict = if tells { Verdict::Refused } else { Verdict::Dropped };
+            let why = format!("IPVS makes {seen} an address of the pod's node as well, so no answer comes back");
+            return Some(Met { ending: ending(verdict, why), reply: Reply::None });
+        }
+        if seen == world.node(at) || world.pod_at(seen) == Some(at) {
             return None;
         }
         let why = "IPVS sends it on without masquerading, so the pod's answer does not come back through this node";
@@ -169,6 +179,12 @@ impl Walker<'_> {
             return None;
         }
         let mapped = self.mapping(at, packet)?;
+        if is_loopback(packet.destination, Family::IPv6) {
+            let matched = format!("port {} of the node is mapped to the pod of {}", mapped.port, mapped.gateway);
+            self.hop(at.name(), (place.name(), Some(priority)), "port map", matched, Vec::new());
+            let why = "no packet leaves the node with the source ::1";
+            return Some(Met { ending: ending(Verdict::Dropped, why), reply: Reply::None });
+        }
         let before = packet.clone();
         packet.destination = self.world.gateway_pod(at);
         packet.set_port(mapped.target);
@@ -182,7 +198,7 @@ impl Walker<'_> {
 
     fn mapping(&self, at: Side, packet: &Packet) -> Option<&Mapped> {
         let world = self.world;
-        let local = world.is_local(at, packet.destination) && !is_loopback(packet.destination, Family::IPv6);
+        let local = world.is_local(at, packet.destination);
         world.mapped.iter().find(|one| {
             local
                 && one.protocol == packet.protocol()

@@ -19,7 +19,7 @@ pub fn text(trace: &Trace) -> String {
         line(&mut text, &format!("{:>3}  {place:<width$}  {}: {}{changed}", position + 1, hop.owner, hop.matched));
     }
     line(&mut text, &last(trace));
-    if let Some(page) = trace.ending.page {
+    if let Some(page) = trace.ending.page.filter(|_| !trace.arrived()) {
         line(&mut text, &format!("read: portgen explain {page}"));
     }
     text

@@ -90,7 +90,7 @@ impl World {
         if let Some(position) = own.iter().position(|address| *address == destination.address) {
             own.swap(0, position);
         }
-        if own.is_empty() {
+        if own.is_empty() && !destination.address.is_loopback() {
             notes.push(format!(
                 "pool {pool} names no {family} address: {} stands for one",
                 node_address(plan, pool, family)

@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use portgen::check;
 use portgen::grammar::Port;
 use portgen::output::node;
-use portgen::plan::{Plan, PortPlan, Protocol, ServiceType, TrafficPolicy};
+use portgen::plan::{Plan, PortPlan, Protocol, ServiceType};
 use portgen::trace::{self, Destination, Origin, Pods, Question, Seen, Trace, Verdict};
 
 use crate::cases::{CASES, Case};
@@ -64,12 +64,11 @@ pub fn agrees(case: &Case, data_plane: DataPlane, cell: &Cell) -> Result<(), Str
         Cell::Works(met) => met
             .iter()
             .flat_map(|(&family, met)| met.iter().map(move |(&probe, outcome)| (family, probe, outcome)))
-            .filter_map(|(family, probe, outcome)| compare(&plan, data_plane, family, probe, outcome, &walk))
+            .filter_map(|(family, probe, outcome)| compare(&plan, family, probe, outcome, &walk))
             .collect(),
-        Cell::Refused(_, probe, met) => met
-            .iter()
-            .filter_map(|(&family, outcome)| compare(&plan, data_plane, family, *probe, outcome, &walk))
-            .collect(),
+        Cell::Refused(_, probe, met) => {
+            met.iter().filter_map(|(&family, outcome)| compare(&plan, family, *probe, outcome, &walk)).collect()
+        }
     };
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
 }
@@ -86,7 +85,7 @@ fn expected(case: &Case, data_plane: DataPlane) -> Result<(), String> {
                 Some(attempt) => (attempt.probe == probe).then(|| attempt.meets.clone()),
                 None => (case.expected)(probe, data_plane, family),
             };
-            wrong.extend(outcome.and_then(|outcome| compare(&plan, data_plane, family, probe, &outcome, &walk)));
+            wrong.extend(outcome.and_then(|outcome| compare(&plan, family, probe, &outcome, &walk)));
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n")) }
@@ -117,7 +116,7 @@ fn seen(fault: &Fault) -> Result<(), String> {
     let asked = FAMILIES.into_iter().flat_map(|family| PROBES.map(|probe| (family, probe)));
     let differs = asked.into_iter().any(|(family, probe)| {
         let expected = (case.expected)(probe, data_plane, family);
-        expected.is_some_and(|expected| compare(&plan, data_plane, family, probe, &expected, &walk).is_some())
+        expected.is_some_and(|expected| compare(&plan, family, probe, &expected, &walk).is_some())
     });
     match (differs, NOT_SEEN.contains(&fault.name)) {
         (true, false) | (false, true) => Ok(()),
@@ -137,27 +136,14 @@ fn complete() -> Result<(), String> {
     Ok(())
 }
 
-/// Where IPVS does by chance what nobody can foretell: a node connects to an address of the load balancer, without a pod of
-/// its own, under `Local`. It picks that very address as its source, and the answer is refused or lost.
-fn by_chance(plan: &Plan, data_plane: DataPlane, probe: Probe) -> bool {
-    let gateway = plan.gateways.values().next().expect("a gateway");
-    let announced = gateway.needs.service_type == ServiceType::LoadBalancer;
-    let local = gateway.needs.policy == Some(TrafficPolicy::Local);
-    data_plane == DataPlane::Ipvs && announced && local && probe == Probe::FromNode
-}
-
 /// What a trace says, where it is not what was met.
 fn compare(
     plan: &Plan,
-    data_plane: DataPlane,
     family: Family,
     probe: Probe,
     met: &Outcome,
     walk: &dyn Fn(&Question) -> Trace,
 ) -> Option<String> {
-    if by_chance(plan, data_plane, probe) {
-        return None;
-    }
     let told: Vec<(Outcome, String)> =
         questions(plan, family, probe)?.iter().map(|question| told(plan, &walk(question))).collect();
     let outcome = Outcome::of_all(&told.iter().map(|(outcome, _)| outcome.clone()).collect::<Vec<_>>());
@@ -202,7 +188,9 @@ fn told(plan: &Plan, trace: &Trace) -> (Outcome, String) {
 fn questions(plan: &Plan, family: Family, probe: Probe) -> Option<Vec<Question>> {
     let gateway = plan.gateways.values().next().expect("a gateway");
     let edge = |node: usize| {
-        let announced = gateway.needs.service_type == ServiceType::LoadBalancer;
+        // Addresses that a Service names in its status are the nodes' own.
+        let needs = &gateway.needs;
+        let announced = needs.service_type == ServiceType::LoadBalancer && needs.status_ips.is_empty();
         family.of(if announced { LOAD_BALANCER } else { NODES[node] })
     };
     let loopback: IpAddr = match family {
@@ -229,14 +217,16 @@ fn questions(plan: &Plan, family: Family, probe: Probe) -> Option<Vec<Question>>
         let one = |port| question(Origin::Client, CLIENT, Pods::Here, edge(0), protocol, public(port));
         Some(gateway.ports.values().filter(asked).map(one).collect())
     };
+    // A process on every node, or a pod on every node.
     let on_nodes = gateway.needs.host_network;
+    let everywhere = on_nodes || gateway.needs.host_port;
     let client = Origin::Client;
     match probe {
         Probe::Http => listener(Protocol::TCP, 80),
         Probe::Https => listener(Protocol::TCP, 443),
         Probe::Http3 => listener(Protocol::UDP, 443),
         Probe::OtherNode => {
-            let pods = if on_nodes { Pods::Here } else { Pods::Elsewhere };
+            let pods = if everywhere { Pods::Here } else { Pods::Elsewhere };
             every(client, CLIENT, pods, edge(1), &public)
         }
         Probe::SecondClient => every(client, CLIENT2, Pods::Here, edge(0), &public),
