@@ -106,6 +106,20 @@ fn what_names_nothing_is_refused_with_a_hint() {
     }
 }
 
+/// A node port answers on nodes of every pool; the pods stay on those of their own.
+#[test]
+fn a_node_of_another_pool_has_no_pod() {
+    let scene = tempfile::tempdir().unwrap();
+    let spec = fs::read_to_string(root().join(TWO)).unwrap();
+    let spec =
+        spec.replace("externalTrafficPolicy: Local", "externalTrafficPolicy: Local\n      directNodePort: allow");
+    fs::write(scene.path().join("portgen.yaml"), spec).unwrap();
+    let met = |to: &str| stdout(&portgen(scene.path(), &["trace", "--to", to]));
+    assert!(met("public:30080").contains("arrives at apisix"), "{}", met("public:30080"));
+    assert!(met("internal:30080").contains("no pod of the gateway is on this node"), "{}", met("internal:30080"));
+    assert!(met("public:31080").contains("a pod on another node"), "{}", met("public:31080"));
+}
+
 /// Examples never take the place of an address that a spec names.
 #[test]
 fn an_address_of_the_spec_is_no_example() {

@@ -58,6 +58,12 @@ pub fn node_address(plan: &Plan, pool: &DnsLabel, family: Family) -> IpAddr {
     named(plan, pool, family).next().unwrap_or_else(|| NODE.free(plan, family, &[]))
 }
 
+/// The addresses of a pool's nodes; an example where it names none.
+pub fn node_addresses(plan: &Plan, pool: &DnsLabel, family: Family) -> Vec<IpAddr> {
+    let first = node_address(plan, pool, family);
+    [first].into_iter().chain(named(plan, pool, family).skip(1)).collect()
+}
+
 /// The addresses of a pool's nodes.
 pub fn named<'a>(plan: &'a Plan, pool: &DnsLabel, family: Family) -> impl Iterator<Item = IpAddr> + use<'a> {
     let addresses = plan.pools.get(pool).map_or(&[][..], |pool| &pool.addresses);
@@ -70,11 +76,7 @@ pub fn announced_addresses(plan: &Plan, gateway: &Gateway, family: Family) -> Ve
     match &gateway.strategy {
         Strategy::MetalLb { announced, .. } | Strategy::CiliumLoadBalancer { announced, .. } => {
             if announced.how == Announce::Node {
-                let nodes = |pool| {
-                    let named: Vec<IpAddr> = named(plan, pool, family).collect();
-                    if named.is_empty() { vec![node_address(plan, pool, family)] } else { named }
-                };
-                return gateway.pools.iter().flat_map(nodes).collect();
+                return gateway.pools.iter().flat_map(|pool| node_addresses(plan, pool, family)).collect();
             }
             let wanted: Vec<IpAddr> =
                 announced.load_balancer_ips.iter().map(|address| address.0).filter(of_family).collect();

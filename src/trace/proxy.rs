@@ -6,7 +6,7 @@ use super::answer::Reply;
 use super::hooks::{Place, is_loopback};
 use super::listeners::Mapped;
 use super::packet::{Interface, Packet, Translated};
-use super::service::{self, Frontend};
+use super::service::{self, Frontend, Service};
 use super::walker::{Met, Walker, ending};
 use super::world::Side;
 use super::{Ending, Verdict};
@@ -73,26 +73,19 @@ impl Walker<'_> {
         let of_a_pod = world.pod_at(packet.source).is_some();
         let of_the_node = world.is_local(at, packet.source);
         let policy = if of_a_pod || of_the_node { TrafficPolicy::Cluster } else { service.policy };
-        let Some(home) = service::pod(world, at, policy) else {
+        let Some(home) = service::pod(world, at, service, policy) else {
             self.serves(at, here, format!("{said}: no pod to choose, left to its filter"), Vec::new());
             return None;
         };
         packet.marked = !local_policy || of_the_node;
-        self.choose(at, here, packet, position, home);
+        self.choose(at, here, packet, (service, &said), home);
         None
     }
 
     /// Sends a packet to the pod of a Service.
-    fn choose(&mut self, at: Side, (place, priority): Here, packet: &mut Packet, position: usize, home: Side) {
-        let world = self.world;
-        let service = &world.services[position];
+    fn choose(&mut self, at: Side, here: Here, packet: &mut Packet, (service, said): (&Service, &str), home: Side) {
         let before = packet.clone();
-        let frontend = service.frontends.iter().find(|one| match one {
-            Frontend::NodePort(port) => *port == packet.port(),
-            Frontend::Announced(address, _) | Frontend::Claimed(address, _) => *address == packet.destination,
-        });
-        let said = frontend.map_or_else(String::new, |frontend| service.said(*frontend));
-        packet.destination = world.gateway_pod(home);
+        packet.destination = self.world.gateway_pod(home);
         packet.set_port(service.target);
         packet.gateway = Some(service.gateway.clone());
         // A pod that meets itself would see its own address.
@@ -109,8 +102,7 @@ impl Walker<'_> {
             TrafficPolicy::Local => "Local",
         };
         let matched = format!("{said}: externalTrafficPolicy {policy}, a pod {where_it_is}");
-        let owner = world.serves();
-        self.hop(at.name(), (place.name(), Some(priority)), owner, matched, packet.changes_since(&before));
+        self.serves(at, here, matched, packet.changes_since(&before));
     }
 
     /// kube-proxy's filter: what is asked for, and has no pod that may answer.
@@ -148,13 +140,13 @@ impl Walker<'_> {
         }
         let (position, frontend) = service::asked(world, packet, self.node_ports_at(at, packet))?;
         let service = &world.services[position];
-        let Some(home) = world.home() else {
+        let Some(home) = service::home(world, service) else {
             self.serves(at, here, format!("{} has no endpoints", service.said(frontend)), Vec::new());
             let why = "the Service has no endpoints";
             return Some(Met { ending: ending(Verdict::Refused, why), reply: Reply::Refusal });
         };
         let source = packet.source;
-        self.choose(at, here, packet, position, home);
+        self.choose(at, here, packet, (service, &service.said(frontend)), home);
         let seen = if packet.marked { world.node(at) } else { source };
         if home == at {
             return None;
@@ -237,7 +229,7 @@ impl Walker<'_> {
             self.hop(at.name(), here, world.serves(), format!("{said} has no endpoints"), Vec::new());
             return done(ending(Verdict::Refused, "the Service has no endpoints"));
         }
-        let Some(home) = service::pod(world, at, service.policy) else {
+        let Some(home) = service::pod(world, at, service, service.policy) else {
             self.hop(at.name(), here, world.serves(), format!("{said} has no endpoint on this node"), Vec::new());
             return done(no_pod_here());
         };

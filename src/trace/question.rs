@@ -3,10 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Destination;
-use super::addresses::{announced_addresses, node_address};
+use super::addresses::{announced_addresses, node_address, node_addresses};
 use crate::finding::{listed, nearest, shown};
 use crate::grammar::{DnsLabel, Family, Port};
-use crate::plan::Plan;
+use crate::plan::{Gateway, Plan};
 
 /// What `--to` names that is not there.
 #[derive(Debug, thiserror::Error)]
@@ -55,60 +55,50 @@ fn any_pool(plan: &Plan, gateway: Option<&DnsLabel>) -> Option<DnsLabel> {
 }
 
 /// The pool whose nodes an announced address leads to.
-fn entrance(plan: &Plan, gateway: &crate::plan::Gateway) -> Option<DnsLabel> {
+fn entrance(plan: &Plan, gateway: &Gateway) -> Option<DnsLabel> {
     let announcing = gateway.strategy.announced().and_then(|(announced, _)| announced.announce_from.first());
     announcing.or(gateway.pools.first()).cloned().or_else(|| any_pool(plan, None))
 }
 
-/// Whose address it is: a node's, a gateway's, or the loopback of the first pool's nodes.
+/// Whose address it is: a node's, a gateway's, or the loopback of a node.
 fn owner(plan: &Plan, address: IpAddr, meant: Option<&DnsLabel>) -> Result<(DnsLabel, IpAddr), Unknown> {
-    if address.is_loopback()
-        && let Some(pool) = any_pool(plan, meant)
-    {
-        return Ok((pool, address));
-    }
-    let has = |pool: &&DnsLabel| plan.pools[*pool].addresses.iter().any(|own| own.0 == address);
-    if let Some(pool) = plan.pools.keys().find(has) {
-        return Ok((pool.clone(), address));
-    }
     let family = Family::of(address);
-    let pools = || plan.pools.keys().filter(|pool| node_address(plan, pool, family) == address);
-    for gateway in plan.gateways.values() {
-        let in_pool = gateway
-            .strategy
-            .announced()
-            .is_some_and(|(announced, _)| announced.addresses.iter().any(|range| range.contains(address)));
-        let taken = announced_addresses(plan, gateway, family).contains(&address);
-        if taken && let Some(pool) = entrance(plan, gateway) {
-            return Ok((pool, address));
-        }
-        if in_pool {
-            return Err(Unknown(format!(
-                "{address} is one of the addresses that {} may get; name the gateway, or give it the address with `loadBalancerIP`",
-                gateway.name
-            )));
-        }
+    let of_pool = |pool: &&DnsLabel| node_addresses(plan, pool, family).contains(&address);
+    let of_gateway = |gateway: &&Gateway| announced_addresses(plan, gateway, family).contains(&address);
+    let pool = if address.is_loopback() {
+        any_pool(plan, meant)
+    } else {
+        let announced = || plan.gateways.values().find(of_gateway).and_then(|gateway| entrance(plan, gateway));
+        plan.pools.keys().find(of_pool).cloned().or_else(announced)
+    };
+    pool.map(|pool| (pool, address)).ok_or_else(|| nobodys(plan, address))
+}
+
+fn nobodys(plan: &Plan, address: IpAddr) -> Unknown {
+    let may_get = |gateway: &&Gateway| {
+        let announced = gateway.strategy.announced();
+        announced.is_some_and(|(announced, _)| announced.addresses.iter().any(|range| range.contains(address)))
+    };
+    if let Some(gateway) = plan.gateways.values().find(may_get) {
+        let name = &gateway.name;
+        return Unknown(format!(
+            "{address} is one of the addresses that {name} may get; ask for `{name}`, or give it the address with `loadBalancerIP`"
+        ));
     }
-    if let Some(pool) = pools().next() {
-        return Ok((pool.clone(), address));
-    }
+    let announced = |gateway| announced_addresses(plan, gateway, Family::of(address));
     let known: Vec<String> = plan
         .pools
         .values()
         .flat_map(|pool| &pool.addresses)
         .map(ToString::to_string)
-        .chain(plan.gateways.values().flat_map(|gateway| {
-            announced_addresses(plan, gateway, family).into_iter().map(|address| address.to_string())
-        }))
+        .chain(plan.gateways.values().flat_map(announced).map(|address| address.to_string()))
         .collect();
-    let said = address.to_string();
-    Err(Unknown(match nearest(&said, known.iter().map(String::as_str)) {
-        Some(near) => format!("no node and no gateway has the address {said}; did you mean `{near}`?"),
-        None if known.is_empty() => {
-            format!("the spec names no addresses, so {said} is nobody's; name a node pool")
-        }
-        None => format!("no node and no gateway has the address {said}; there are {}", listed(known)),
-    }))
+    let hint = match nearest(&address.to_string(), known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if known.is_empty() => "the spec names none, so ask for a node pool".to_owned(),
+        None => format!("there are {}", listed(known)),
+    };
+    Unknown(format!("no node and no gateway has the address {address}; {hint}"))
 }
 
 fn named(plan: &Plan, name: &str, family: Family, meant: Option<&DnsLabel>) -> Result<(DnsLabel, IpAddr), Unknown> {

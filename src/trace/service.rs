@@ -17,6 +17,8 @@ pub struct Service {
     pub page: &'static str,
     /// TCP or UDP.
     pub protocol: Protocol,
+    /// Whether its pods may be on the node that is asked: the gateway runs on that node's pool.
+    pub here: bool,
     /// The port of the pods.
     pub target: u16,
     /// Where clients find it.
@@ -40,7 +42,7 @@ pub enum Frontend {
 
 impl Service {
     /// The Services of a gateway, in one family.
-    pub fn of(plan: &Plan, gateway: &Gateway, family: Family) -> Vec<Self> {
+    pub fn of(plan: &Plan, gateway: &Gateway, pool: &DnsLabel, family: Family) -> Vec<Self> {
         let needs = &gateway.needs;
         if !plan.cluster.families.contains(&family) {
             return Vec::new();
@@ -59,6 +61,7 @@ impl Service {
                 gateway: gateway.name.clone(),
                 page: gateway.strategy.name(),
                 protocol: port.protocol,
+                here: gateway.pools.contains(pool),
                 target: port.target_port.get(),
                 frontends: at.chain(port.node_port.map(|port| Frontend::NodePort(port.get()))).collect(),
                 policy: needs.policy.unwrap_or(TrafficPolicy::Cluster),
@@ -101,10 +104,16 @@ pub fn asked(world: &World, packet: &Packet, served: bool) -> Option<(usize, Fro
         .find_map(|(position, service)| service.frontends.iter().find(is).map(|frontend| (position, *frontend)))
 }
 
+/// Where the pods of a Service are.
+pub fn home(world: &World, service: &Service) -> Option<Side> {
+    world.home().map(|home| if service.here { home } else { Side::There })
+}
+
 /// Where the pod is that a policy leaves: any, or the node's own.
-pub fn pod(world: &World, at: Side, policy: TrafficPolicy) -> Option<Side> {
+pub fn pod(world: &World, at: Side, service: &Service, policy: TrafficPolicy) -> Option<Side> {
+    let home = home(world, service);
     match policy {
-        TrafficPolicy::Cluster => world.home(),
-        TrafficPolicy::Local => world.home().filter(|home| *home == at),
+        TrafficPolicy::Cluster => home,
+        TrafficPolicy::Local => home.filter(|home| *home == at),
     }
 }

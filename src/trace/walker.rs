@@ -170,13 +170,19 @@ impl<'a> Walker<'a> {
             .iter()
             .find(|one| one.protocol == packet.protocol() && one.port == port && hears(&one.role));
         let Some(process) = found else {
-            self.hop(at.name(), ("socket", None), "kernel", format!("nobody listens on port {port}"), Vec::new());
+            self.hop(
+                at.name(),
+                ("socket", None),
+                "kernel",
+                format!("nothing of the spec listens on port {port}"),
+                Vec::new(),
+            );
             let reply = match packet.protocol() {
                 Protocol::TCP => Reply::Reset,
                 Protocol::UDP => Reply::Refusal,
             };
             return Met {
-                ending: ending(Verdict::Refused, format!("nobody listens on port {port} of the node")),
+                ending: ending(Verdict::Refused, format!("nothing of the spec listens on port {port} of the node")),
                 reply,
             };
         };

@@ -112,7 +112,7 @@ impl World {
         }
         let mut world = Self {
             data_plane: plan.cluster.data_plane,
-            services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, family)).collect(),
+            services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, pool, family)).collect(),
             ruleset: None,
             recipe: recipe(plan, pool),
             limits: Vec::new(),
