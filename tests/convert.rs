@@ -9,9 +9,9 @@ use common::{portgen, stderr, stdout};
 use serde_json::{Value, json};
 
 fn config_map(config: &str) -> String {
-    let config: String = config.lines().map(|line| format!("    {line}\n")).collect();
+    let config = config.replace('\n', "\n    ");
     format!(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{namespace: metallb, name: config}}\ndata:\n  config: |\n{config}"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {{namespace: metallb, name: config}}\ndata:\n  config: |\n    {config}\n"
     )
 }
 

@@ -84,3 +84,18 @@ fn the_resolved_spec_renders_to_the_same_tree() {
         assert_eq!(stdout(&resolved), stdout(&again), "{example}: resolving twice changes nothing");
     }
 }
+
+#[test]
+fn a_resolved_variant_renders_to_the_same_tree() {
+    for (name, path) in common::files(&root().join("tests/variants")) {
+        let scratch = tempfile::tempdir().unwrap();
+        fs::copy(path, scratch.path().join("portgen.yaml")).unwrap();
+        let rendered = portgen(scratch.path(), &["render"]);
+        assert_eq!(rendered.status.code(), Some(0), "{name}: {}{}", stdout(&rendered), stderr(&rendered));
+        let resolved = portgen(scratch.path(), &["explain", "--resolved"]);
+        assert_eq!(resolved.status.code(), Some(0), "{name}: {}", stderr(&resolved));
+        fs::write(scratch.path().join("portgen.yaml"), &resolved.stdout).unwrap();
+        let output = portgen(scratch.path(), &["render", "--check"]);
+        assert_eq!(output.status.code(), Some(0), "{name}: {}{}", stdout(&output), stderr(&output));
+    }
+}

@@ -11,8 +11,13 @@ pub fn root() -> PathBuf {
 }
 
 /// The examples that render, by folder name.
-pub const EXAMPLES: [&str; 4] =
-    ["apisix-hostnetwork-cilium", "apisix-metallb", "kong-nodeport-redirect", "two-gateways-dual-stack"];
+pub const EXAMPLES: [&str; 5] = [
+    "apisix-hostnetwork-cilium",
+    "apisix-metallb",
+    "kong-cloud-aws",
+    "kong-nodeport-redirect",
+    "two-gateways-dual-stack",
+];
 
 /// Runs the program in a folder.
 pub fn portgen(folder: &Path, arguments: &[&str]) -> Output {

@@ -130,18 +130,12 @@ impl Reader<'_> {
     }
 
     fn flag(&mut self, at: &At<'_>, key: &str) -> Option<bool> {
-        match at.node.get(key)?.value {
-            Value::Bool(flag) => Some(flag),
-            _ => {
-                self.say(
-                    &rules::WRONG_TYPE,
-                    at.route.key(key),
-                    format!("`{key}` is neither true nor false"),
-                    "write one of the two",
-                );
-                None
-            }
+        if let Value::Bool(flag) = at.node.get(key)?.value {
+            return Some(flag);
         }
+        let message = format!("`{key}` is neither true nor false");
+        self.say(&rules::WRONG_TYPE, at.route.key(key), message, "write one of the two");
+        None
     }
 
     /// Says that a field is missing, unless it is there and faulty, which was said.

@@ -58,7 +58,6 @@ pub enum AwsTarget {
 pub struct Gcp {
     /// The names of its reserved addresses, one for each family; Google chooses when empty.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(extend("maxItems" = 2))]
     pub addresses: Vec<GcpName>,
     /// Whether clients of other regions reach it; `false` unless said. Internal load balancers only.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -108,7 +108,7 @@ pub struct Cluster {
     /// The MetalLB that is installed, for gateways with `strategy: metalLB`.
     #[serde(default, rename = "metalLB", skip_serializing_if = "Option::is_none")]
     pub metal_lb: Option<MetalLb>,
-    /// A distribution whose own configuration portgen writes; any other unless said.
+    /// A distribution whose own configuration portgen writes, kind or k3s; any other unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub distribution: Option<Distribution>,
 }
