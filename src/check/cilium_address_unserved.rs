@@ -1,7 +1,7 @@
 //! An address of Cilium's where Cilium does not hand it out, or does not serve it.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::reach::{Verdict, cilium_load_balancer};
+use crate::plan::knowledge::{Form, Verdict, verdict};
 use crate::plan::{Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -13,8 +13,9 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let Strategy::CiliumLoadBalancer { announced, .. } = &gateway.strategy else { continue };
-        if let Verdict::Refused { reason, instead } = cilium_load_balancer(announced.how, plan.cluster.data_plane) {
+        let Strategy::CiliumLoadBalancer { .. } = gateway.strategy else { continue };
+        let verdict = verdict(Form::of(gateway), plan.cluster.data_plane, &plan.cluster.families);
+        if let Verdict::Refused { reason, instead } = verdict {
             findings.push(
                 Finding::new(
                     &RULE,

@@ -1,7 +1,7 @@
 //! hostNetwork or hostPort in a cluster whose gateway namespaces must enforce more than Pod Security lets pass.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::{Plan, PodSecurity};
+use crate::plan::Plan;
 
 pub static RULE: Rule = Rule {
     name: "host-network-in-restricted-namespace",
@@ -13,11 +13,7 @@ pub static RULE: Rule = Rule {
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let demanded = plan.cluster.pod_security;
     for gateway in plan.gateways.values().filter(|gateway| gateway.needs.pod_security < demanded) {
-        let level = match demanded {
-            PodSecurity::Restricted => "restricted",
-            PodSecurity::Baseline => "baseline",
-            PodSecurity::Privileged => "privileged",
-        };
+        let level = demanded.as_str();
         let what = if gateway.needs.host_port { "maps ports of the node to pods" } else { "puts pods in the node's network namespace" };
         findings.push(
             Finding::new(

@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::plan::Plan;
-use crate::plan::reach::{Verdict, host_port};
+use crate::plan::knowledge::{Form, Verdict, verdict};
 
 pub static RULE: Rule = Rule {
     name: "host-port-beside-ipvs",
@@ -12,7 +12,10 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    let Verdict::Refused { reason, instead } = host_port(plan.cluster.data_plane) else { return };
+    let cluster = &plan.cluster;
+    let Verdict::Refused { reason, instead } = verdict(Form::HostPort, cluster.data_plane, &cluster.families) else {
+        return;
+    };
     // With an address of the node the mapping leaves other addresses alone.
     let mapped = plan.gateways.values().filter(|gateway| gateway.needs.host_port && gateway.needs.host_ip.is_none());
     for gateway in mapped {

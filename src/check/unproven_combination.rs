@@ -1,8 +1,8 @@
 //! A combination that follows from what was proven but was not tried itself.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::reach::{Verdict, cilium_load_balancer, external_ips, host_network, host_port, redirect};
-use crate::plan::{Plan, Strategy};
+use crate::plan::Plan;
+use crate::plan::knowledge::{Form, Verdict, verdict};
 
 pub static RULE: Rule = Rule {
     name: "unproven-combination",
@@ -13,14 +13,7 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let verdict = match &gateway.strategy {
-            Strategy::NodePortRedirect { mechanism, .. } => redirect(*mechanism, plan.cluster.data_plane),
-            Strategy::HostNetwork { .. } => host_network(plan.cluster.data_plane),
-            Strategy::ExternalIps { .. } => external_ips(plan.cluster.data_plane),
-            Strategy::CiliumLoadBalancer { announced, .. } => cilium_load_balancer(announced.how, plan.cluster.data_plane),
-            Strategy::HostPort { .. } => host_port(plan.cluster.data_plane),
-            _ => Verdict::Works,
-        };
+        let verdict = verdict(Form::of(gateway), plan.cluster.data_plane, &plan.cluster.families);
         if let Verdict::NotProven(reason) = verdict {
             findings.push(Finding::new(
                 &RULE,

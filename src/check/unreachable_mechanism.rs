@@ -1,9 +1,8 @@
 //! A way from the public port to the node port that nobody gets through on this data plane.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::grammar::Family;
-use crate::plan::reach::{Verdict, redirect};
-use crate::plan::{DataPlane, Mechanism, Plan, Strategy};
+use crate::plan::knowledge::{Form, Verdict, verdict};
+use crate::plan::{DataPlane, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "unreachable-mechanism",
@@ -17,19 +16,21 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     if let DataPlane::Cilium(_) = plan.cluster.data_plane {
         return;
     }
-    for gateway in plan.gateways.values() {
-        let Strategy::NodePortRedirect { mechanism, .. } = &gateway.strategy else { continue };
-        let place = Place::Value(gateway.exposure("mechanism"));
-        if let Verdict::Refused { reason, instead } = redirect(*mechanism, plan.cluster.data_plane) {
-            findings.push(
-                Finding::new(&RULE, place, format!("this mechanism reaches nobody on {}: {reason}", plan.cluster.data_plane), format!("use {instead}"))
-                    .also(Place::Value(Route::of(["cluster", "serviceProxy", "mode"])), "the data plane"),
-            );
-        } else if *mechanism == Mechanism::SocketProxy && !plan.cluster.families.contains(&Family::IPv4) {
-            findings.push(
-                Finding::new(&RULE, place, "kube-proxy serves no node port on ::1, the one IPv6 address a proxy on every node can name", "use `mechanism: portRewrite`, the default")
-                    .also(Place::Value(Route::of(["cluster", "ipFamilies"])), "IPv6 only"),
-            );
-        }
+    let Plan { cluster, gateways, .. } = plan;
+    for gateway in gateways.values() {
+        let Strategy::NodePortRedirect { .. } = gateway.strategy else { continue };
+        let form = Form::of(gateway);
+        let Verdict::Refused { reason, instead } = verdict(form, cluster.data_plane, &cluster.families) else { continue };
+        // In a cluster of both families another cell may hold.
+        let by_family = verdict(form, cluster.data_plane, &[]) != verdict(form, cluster.data_plane, &cluster.families);
+        let (cause, label) = if by_family {
+            (Route::of(["cluster", "ipFamilies"]), format!("{} only", cluster.families[0]))
+        } else {
+            (Route::of(["cluster", "serviceProxy", "mode"]), "the data plane".to_owned())
+        };
+        findings.push(
+            Finding::new(&RULE, Place::Value(gateway.exposure("mechanism")), format!("this mechanism reaches nobody on {}: {reason}", cluster.data_plane), format!("use {instead}"))
+                .also(Place::Value(cause), label),
+        );
     }
 }

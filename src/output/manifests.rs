@@ -39,21 +39,12 @@ pub fn status(gateway: &Gateway) -> Option<Value> {
     (!ips.is_empty()).then(|| json!({"status": {"loadBalancer": {"ingress": ingress}}}))
 }
 
-/// The word in a label.
-pub fn level_word(level: PodSecurity) -> &'static str {
-    match level {
-        PodSecurity::Privileged => "privileged",
-        PodSecurity::Baseline => "baseline",
-        PodSecurity::Restricted => "restricted",
-    }
-}
-
 /// Enforces what the strategy allows; audits and warns at `restricted` either way, so that nothing else slips in unseen.
 fn namespace(plan: &Plan, name: &str, enforce: PodSecurity) -> Value {
     let version = format!("v{}", plan.cluster.version);
     let mut labels = serde_json::Map::new();
     for (mode, level) in [("enforce", enforce), ("audit", PodSecurity::Restricted), ("warn", PodSecurity::Restricted)] {
-        labels.insert(format!("pod-security.kubernetes.io/{mode}"), json!(level_word(level)));
+        labels.insert(format!("pod-security.kubernetes.io/{mode}"), json!(level.as_str()));
         labels.insert(format!("pod-security.kubernetes.io/{mode}-version"), json!(version));
     }
     json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}})

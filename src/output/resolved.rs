@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value, json};
 
-use super::manifests::level_word;
 use crate::plan::{
     Announced, Bgp, Cloud, Cni, DataPlane, Gateway, Limits, Plan, Pool, Replicas, ServiceType, Slot, Strategy,
     protocol_word,
@@ -56,7 +55,7 @@ pub fn resolved(plan: &Plan) -> Value {
             "cni": cni,
             "nodePortRange": cluster.node_port_range,
             "ipFamilies": cluster.families,
-            "podSecurity": level_word(cluster.pod_security),
+            "podSecurity": cluster.pod_security.as_str(),
         },
         "nodePools": pools,
         "gateways": gateways,

@@ -2,9 +2,9 @@
 
 mod build;
 pub mod cilium;
+pub mod knowledge;
 pub mod node;
 mod os;
-pub mod reach;
 mod strategy;
 
 pub use build::build;
@@ -182,6 +182,18 @@ impl std::fmt::Display for KubeProxyMode {
             Self::Nftables => "nftables",
             Self::Ipvs => "ipvs",
         })
+    }
+}
+
+impl PodSecurity {
+    /// Kubernetes' word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Restricted => "restricted",
+            Self::Baseline => "baseline",
+            Self::Privileged => "privileged",
+        }
     }
 }
 

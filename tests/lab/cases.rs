@@ -1,5 +1,7 @@
 //! Every way to expose a gateway, and what each probe should meet there.
 
+use portgen::plan::knowledge::Form;
+
 use crate::data_plane::DataPlane;
 use crate::net::Family;
 use crate::probe::Probe;
@@ -9,6 +11,8 @@ use crate::traffic::{Outcome, Source};
 /// A way to expose a gateway.
 #[derive(Debug, Clone, Copy)]
 pub struct Case {
+    /// The form it belongs to.
+    pub form: Form,
     /// Its name in the matrix.
     pub title: &'static str,
     /// The exposure of its spec.
@@ -313,19 +317,21 @@ ExecStart=/usr/sbin/ip6tables -t nat -I PREROUTING -p tcp --dport 443 -j REDIREC
 }
 
 const fn case(
+    form: Form,
     title: &'static str,
     exposure: &'static str,
     udp: bool,
     expected: fn(Probe, DataPlane, Family) -> Option<Outcome>,
     refused: fn(DataPlane) -> Option<Attempt>,
 ) -> Case {
-    Case { title, exposure, udp, range: "30000-32767", kong: false, others: 0, expected, refused }
+    Case { form, title, exposure, udp, range: "30000-32767", kong: false, others: 0, expected, refused }
 }
 
 /// Every way there is.
 pub const CASES: [Case; 20] = [
-    case("nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
+    case(Form::PortRewrite, "nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
     case(
+        Form::PortRewrite,
         "nodePortRedirect, Local",
         "{strategy: nodePortRedirect, externalTrafficPolicy: Local}",
         true,
@@ -333,6 +339,7 @@ pub const CASES: [Case; 20] = [
         not_under_cilium,
     ),
     case(
+        Form::PortRewrite,
         "nodePortRedirect, node port open",
         "{strategy: nodePortRedirect, directNodePort: allow}",
         true,
@@ -342,6 +349,7 @@ pub const CASES: [Case; 20] = [
     Case {
         others: 20,
         ..case(
+            Form::PortRewrite,
             "nodePortRedirect, among 40 other ports",
             "{strategy: nodePortRedirect}",
             true,
@@ -350,6 +358,7 @@ pub const CASES: [Case; 20] = [
         )
     },
     case(
+        Form::PortRewrite,
         "nodePortRedirect, allowFrom",
         "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",
         true,
@@ -357,6 +366,7 @@ pub const CASES: [Case; 20] = [
         not_under_cilium,
     ),
     case(
+        Form::PortRewrite,
         "nodePortRedirect, allowFrom, node port open",
         "{strategy: nodePortRedirect, directNodePort: allow, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",
         true,
@@ -364,6 +374,7 @@ pub const CASES: [Case; 20] = [
         not_under_cilium,
     ),
     case(
+        Form::PortRewrite,
         "nodePortRedirect, connectionsPerSource",
         "{strategy: nodePortRedirect, limits: {connectionsPerSource: 5}}",
         false,
@@ -371,6 +382,7 @@ pub const CASES: [Case; 20] = [
         not_under_cilium,
     ),
     case(
+        Form::PortRewrite,
         "nodePortRedirect, newConnectionsPerSecond",
         "{strategy: nodePortRedirect, limits: {newConnectionsPerSecond: 1, burst: 10}}",
         false,
@@ -378,6 +390,7 @@ pub const CASES: [Case; 20] = [
         not_under_cilium,
     ),
     case(
+        Form::SocketProxy,
         "nodePortRedirect, socketProxy",
         "{strategy: nodePortRedirect, mechanism: socketProxy}",
         false,
@@ -385,30 +398,64 @@ pub const CASES: [Case; 20] = [
         proxy_refused,
     ),
     case(
+        Form::NatRedirect,
         "nodePortRedirect, natRedirect",
         "{strategy: nodePortRedirect, mechanism: natRedirect}",
         false,
         |_, _, _| None,
         recipe,
     ),
-    case("nodePort", "{strategy: nodePort}", true, node_port, never),
+    case(Form::NodePort, "nodePort", "{strategy: nodePort}", true, node_port, never),
     Case {
         range: "80-32767",
-        ..case("nodePort, 80 itself in a wide range", "{strategy: nodePort}", true, node_port, never)
+        ..case(
+            Form::NodePortInRange,
+            "nodePort, 80 itself in a wide range",
+            "{strategy: nodePort}",
+            true,
+            node_port,
+            never,
+        )
     },
-    case("externalIPs", "{strategy: externalIPs}", true, external_ips, beside_ipvs),
-    case("externalIPs, in the status", "{strategy: externalIPs, form: status}", true, external_ips, beside_ipvs),
-    case("hostNetwork, redirect", "{strategy: hostNetwork}", true, host_network_redirect, never),
-    case("hostNetwork, direct", "{strategy: hostNetwork, bind: direct}", true, host_network, never),
+    case(Form::ExternalIpsSpec, "externalIPs", "{strategy: externalIPs}", true, external_ips, beside_ipvs),
     case(
+        Form::ExternalIpsStatus,
+        "externalIPs, in the status",
+        "{strategy: externalIPs, form: status}",
+        true,
+        external_ips,
+        beside_ipvs,
+    ),
+    case(
+        Form::HostNetworkRedirect,
+        "hostNetwork, redirect",
+        "{strategy: hostNetwork}",
+        true,
+        host_network_redirect,
+        never,
+    ),
+    case(
+        Form::HostNetworkDirect,
+        "hostNetwork, direct",
+        "{strategy: hostNetwork, bind: direct}",
+        true,
+        host_network,
+        never,
+    ),
+    case(
+        Form::HostNetworkRedirect,
         "hostNetwork, allowFrom",
         "{strategy: hostNetwork, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"]}",
         true,
         host_network_sources,
         never,
     ),
-    Case { kong: true, ..case("hostPort", "{strategy: hostPort}", true, host_port, mapped_beside_ipvs) },
+    Case {
+        kong: true,
+        ..case(Form::HostPort, "hostPort", "{strategy: hostPort}", true, host_port, mapped_beside_ipvs)
+    },
     case(
+        Form::MetalLbL2,
         "metalLB",
         "{strategy: metalLB, mode: l2, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"]}",
         true,
@@ -416,6 +463,7 @@ pub const CASES: [Case; 20] = [
         never,
     ),
     case(
+        Form::MetalLbL2,
         "metalLB, Local",
         "{strategy: metalLB, mode: l2, externalTrafficPolicy: Local, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"]}",
         true,

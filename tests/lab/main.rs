@@ -11,6 +11,7 @@ mod data_plane;
 mod dump;
 mod faults;
 mod ipvs;
+mod knowledge;
 mod kube_api;
 mod life;
 mod matrix;
@@ -119,6 +120,7 @@ fn trials() -> Vec<Trial> {
     for refusal in refusals::REFUSALS {
         trials.push(told(format!("refused: {}", refusal.built), refusal.built, refusal.show));
     }
+    trials.push(Trial::test("what is known is what was proved", || Ok(knowledge::agrees()?)));
     trials.push(Trial::test("every refusal is shown", || Ok(refusals::complete()?)));
     for fault in faults::FAULTS {
         trials.push(told(format!("caught: {}", fault.name), fault.name, || faults::catch(fault)));

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::cases::{ByHand, Case};
 use crate::data_plane::DataPlane;
+use crate::knowledge;
 use crate::net::{FAMILIES, Family};
 use crate::node::{Tree, Variant};
 use crate::probe::{PROBES, Probe};
@@ -39,6 +40,7 @@ pub fn run(case: &Case, data_plane: DataPlane, kind: Kind) -> Result<Cell, Strin
         Err(report) => refused(case, data_plane, kind, &report)?,
     };
     traced::agrees(case, data_plane, &cell)?;
+    knowledge::says(case, data_plane, matches!(cell, Cell::Works(_)))?;
     Ok(cell)
 }
 

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::comma;
 use crate::chart::When;
 use crate::grammar::DnsLabel;
+use crate::plan::knowledge::{Feature, Form, SourceKept, deprecation, meaning};
 use crate::plan::{
     Announce, Announced, AwsController, AwsTarget, Bind, ClaimForm, Cloud, CloudProvider, DataPlane, DirectNodePort,
     Gateway, Mechanism, Owner, Plan, Replicas, ServiceType, SessionAffinity, Slot, Strategy, TrafficPolicy,
@@ -103,13 +104,15 @@ fn cloud(provider: CloudProvider) -> &'static str {
 }
 
 fn source_address(gateway: &Gateway) -> &'static str {
-    match (&gateway.strategy, gateway.needs.policy) {
-        (Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. }, _) => "a node's, always",
-        (Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. }, _) if aws.target_type == AwsTarget::Ip => {
-            if aws.preserve_client_ip { "the client's" } else { "the load balancer's" }
-        }
-        (_, Some(TrafficPolicy::Cluster)) => "a node's",
-        (_, Some(TrafficPolicy::Local) | None) => "the client's",
+    if let Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. } = &gateway.strategy
+        && aws.target_type == AwsTarget::Ip
+    {
+        return if aws.preserve_client_ip { "the client's" } else { "the load balancer's" };
+    }
+    match meaning(Form::of(gateway)).source {
+        SourceKept::Never => "a node's, always",
+        SourceKept::WithLocal if gateway.needs.policy == Some(TrafficPolicy::Cluster) => "a node's",
+        SourceKept::WithLocal | SourceKept::Always => "the client's",
     }
 }
 
@@ -234,7 +237,10 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
         Strategy::ExternalIps { form, .. } => {
             story.push("The Service claims addresses that reach the nodes anyway; whoever may write Services can claim any address this way (CVE-2020-8554).".to_owned());
             story.push(match form {
-                ClaimForm::Spec => "Kubernetes deprecates this from 1.36 and plans to switch it off in kube-proxy in 1.40: plan the way out.".to_owned(),
+                ClaimForm::Spec => {
+                    let end = deprecation(Feature::ExternalIps);
+                    format!("{}, and {} plans to {}: plan the way out.", end.phrase(), end.source, end.plan)
+                }
                 ClaimForm::Status => "The addresses stand in the Service's status, which no `kubectl apply` writes: run the patch after each time the Service is made anew.".to_owned(),
             });
         }

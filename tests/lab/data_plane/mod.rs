@@ -8,6 +8,7 @@ pub mod port_map;
 use std::net::{IpAddr, SocketAddr};
 
 use data_encoding::BASE32;
+use portgen::plan::knowledge::Plane;
 use sha2::{Digest as _, Sha256};
 
 use crate::net::{Addresses, FAMILIES, Family, Machine, PODS};
@@ -41,6 +42,16 @@ impl DataPlane {
             Self::Nftables => "nftables",
             Self::Ipvs => "IPVS",
             Self::Cilium => "Cilium (stand-in)",
+        }
+    }
+
+    /// Its column in the table of what is known.
+    pub fn plane(self) -> Plane {
+        match self {
+            Self::Iptables(_) => Plane::Iptables,
+            Self::Nftables => Plane::Nftables,
+            Self::Ipvs => Plane::Ipvs,
+            Self::Cilium => Plane::Cilium,
         }
     }
 
