@@ -66,7 +66,7 @@ fn of_gcp(plan: &Plan, here: &Route, gcp: &Gcp, internal: bool, say: &mut impl F
     of_side(here, internal, &[("globalAccess", gcp.global_access, true), ("networkTier", standard, false)], say);
     let families = plan.cluster.families.len();
     if gcp.addresses.len() > families {
-        let message = format!("{} addresses for a Service with {families} of them: one for each family", gcp.addresses.len());
+        let message = format!("`addresses` names {}, and the Service has {families}: one for each family", gcp.addresses.len());
         say(here.key("addresses"), message, "name one reserved address for each family");
     }
 }

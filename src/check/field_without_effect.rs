@@ -4,7 +4,7 @@ use super::shared_address_apart::shares_with;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
 use crate::plan::{
-    Announce, Announced, Bgp, Bind, Gateway, Mechanism, Plan, ServiceType, SessionAffinity, Strategy, TrafficPolicy,
+    Announce, Announced, AwsController, AwsTarget, Bgp, Bind, Cloud, Gateway, Mechanism, Plan, ServiceType, SessionAffinity, Strategy, TrafficPolicy,
 };
 
 pub static RULE: Rule = Rule {
@@ -64,6 +64,20 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
         for pool in gateway.pools.iter().filter(|pool| !plan.pools[*pool].interfaces.is_empty()) {
             let message = format!("with `bind: direct` the process of `{}` listens on every interface", gateway.name);
             say(plan.pools[pool].route.key("interfaces"), message, "take `interfaces` out, use `bind: redirect`, or close the other interfaces in the host's firewall");
+        }
+    }
+    if let Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. } = &gateway.strategy
+        && aws.target_type == AwsTarget::Ip
+        && aws.controller == AwsController::AwsLoadBalancerController
+    {
+        let help = "take it out, or use `aws: {targetType: instance}`";
+        if gateway.needs.policy == Some(TrafficPolicy::Local) {
+            let message = "AWS sends to the pods themselves, so no node chooses among them".to_owned();
+            say(gateway.exposure("externalTrafficPolicy"), message, help);
+        }
+        if gateway.needs.affinity == SessionAffinity::ClientIP {
+            let message = "AWS chooses the pod itself and does not look at the Service's affinity".to_owned();
+            say(gateway.exposure("sessionAffinity"), message, help);
         }
     }
     if let Some((announced, who)) = gateway.strategy.announced() {
