@@ -399,3 +399,22 @@ fn what_a_user_wrote_is_no_markup_and_moves_no_cursor() {
         stderr(&output)
     );
 }
+
+#[test]
+fn a_diff_tells_what_a_change_of_the_place_does() {
+    let scene = scene();
+    edit(scene.path(), "\ncluster:\n", "\ncluster:\n  distribution: {type: k3s}\n");
+    portgen(scene.path(), &["render"]);
+    edit(scene.path(), "{type: k3s}", "{type: kind}");
+    let output = portgen(scene.path(), &["diff", "--format", "json"]);
+    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let text = json(&output).to_string();
+    for told in [
+        "k3s/config.yaml",
+        "the setting stays until the file is taken from /etc/rancher/k3s/config.yaml.d and k3s restarts",
+        "kind/cluster.yaml",
+        "nothing until kind delete cluster and kind create cluster; a cluster keeps what it was made with",
+    ] {
+        assert!(text.contains(told), "{told}: {text}");
+    }
+}
