@@ -206,6 +206,7 @@ impl<'a> Walker<'a> {
         if packet.marked {
             let before = packet.clone();
             packet.source = self.world.node(at);
+            packet.masqueraded = true;
             let owner = self.world.serves();
             let changed = packet.changes_since(&before);
             self.hop(at.name(), (place.name(), Some(priority)), owner, "masquerades what it marked", changed);

@@ -3,6 +3,7 @@
 
 mod addresses;
 mod answer;
+mod cilium;
 mod hooks;
 mod json;
 mod listeners;

@@ -28,6 +28,8 @@ pub struct Packet {
     pub answer: bool,
     /// Whether kube-proxy has marked it for masquerading.
     pub marked: bool,
+    /// Whether a node has put its own address in the place of its source.
+    pub masqueraded: bool,
     /// Who changed its destination so that answers find back.
     pub translated: Translated,
     /// The gateway whose pod was chosen for it.
@@ -123,6 +125,7 @@ impl Packet {
             zone: 0,
             answer: false,
             marked: false,
+            masqueraded: false,
             translated: Translated::No,
             gateway: None,
         }
@@ -132,6 +135,7 @@ impl Packet {
     pub fn on_the_next_machine(&self, came: Interface) -> Self {
         let mut packet = Self {
             gateway: self.gateway.clone(),
+            masqueraded: self.masqueraded,
             came: Some(came),
             ..Self::new(self.protocol(), self.source, self.destination, self.port())
         };

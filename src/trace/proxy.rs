@@ -1,17 +1,17 @@
-//! Whoever serves Services: kube-proxy in its three modes, Cilium in its place, the network plugin's port map.
+//! Whoever serves Services in netfilter: kube-proxy in its three modes, and the network plugin's port map.
 //!
 //! What each of them matches is what the packet lab met; docs/trace.md says what it did not meet.
 
 use super::answer::Reply;
 use super::hooks::{Place, is_loopback};
 use super::listeners::Mapped;
-use super::packet::{Interface, Packet, Translated};
+use super::packet::{Packet, Translated};
 use super::service::{self, Frontend, Service};
 use super::walker::{Met, Walker, ending};
 use super::world::Side;
 use super::{Ending, Verdict};
 use crate::grammar::Family;
-use crate::plan::{DataPlane, KubeProxyMode, Protocol, TrafficPolicy};
+use crate::plan::{KubeProxyMode, Protocol, TrafficPolicy};
 
 /// Where a step stands.
 type Here = (Place, i16);
@@ -19,10 +19,6 @@ type Here = (Place, i16);
 impl Walker<'_> {
     fn kube_proxy(&self) -> Option<KubeProxyMode> {
         self.world.data_plane.kube_proxy()
-    }
-
-    fn cilium(&self) -> bool {
-        matches!(self.world.data_plane, DataPlane::Cilium(_))
     }
 
     fn serves(&mut self, at: Side, (place, priority): Here, matched: String, changed: Vec<String>) {
@@ -167,7 +163,7 @@ impl Walker<'_> {
 
     /// The port map of the network plugin, written when a pod starts.
     pub fn mapped(&mut self, at: Side, (place, priority): Here, packet: &mut Packet) -> Option<Met> {
-        if self.cilium() || at != Side::Here {
+        if self.replaced() || at != Side::Here {
             return None;
         }
         let mapped = self.mapping(at, packet)?;
@@ -188,7 +184,8 @@ impl Walker<'_> {
         None
     }
 
-    fn mapping(&self, at: Side, packet: &Packet) -> Option<&Mapped> {
+    /// The mapping that a packet to a node asks for.
+    pub fn mapping(&self, at: Side, packet: &Packet) -> Option<&Mapped> {
         let world = self.world;
         let local = world.is_local(at, packet.destination);
         world.mapped.iter().find(|one| {
@@ -198,78 +195,10 @@ impl Walker<'_> {
                 && one.only.is_none_or(|only| only == packet.destination)
         })
     }
-
-    /// Cilium in kube-proxy's place, where a packet comes in by the network: before netfilter.
-    pub fn at_ingress(&mut self, at: Side, packet: &Packet) -> Option<Met> {
-        if !self.cilium() || !matches!(packet.came, Some(Interface::Wire(_))) {
-            return None;
-        }
-        let world = self.world;
-        let own = packet.destination == world.node(at);
-        let here = ("ingress, before netfilter", None);
-        let done = |ending| Some(Met { ending, reply: Reply::None });
-        if let Some(mapped) = self.mapping(at, packet).filter(|_| at == Side::Here) {
-            let matched = format!("port {} of the node is mapped to the pod of {}", mapped.port, mapped.gateway);
-            let met = self.at_a_pod(mapped.gateway.clone(), mapped.target, packet.source);
-            self.hop(at.name(), here, world.serves(), matched, Vec::new());
-            return done(met);
-        }
-        let Some((position, frontend)) = service::asked(world, packet, own) else {
-            let matched = format!("port {} of {} is no Service's", packet.port(), packet.destination);
-            self.hop(at.name(), here, world.serves(), matched, Vec::new());
-            return None;
-        };
-        let service = &world.services[position];
-        let said = service.said(frontend);
-        if service.keeps_out(frontend, packet.source) {
-            self.hop(at.name(), here, world.serves(), format!("{said}: loadBalancerSourceRanges"), Vec::new());
-            return done(ending(Verdict::Dropped, "its source is not in `allowFrom`"));
-        }
-        if world.home().is_none() {
-            self.hop(at.name(), here, world.serves(), format!("{said} has no endpoints"), Vec::new());
-            return done(ending(Verdict::Refused, "the Service has no endpoints"));
-        }
-        let Some(home) = service::pod(world, at, service, service.policy) else {
-            self.hop(at.name(), here, world.serves(), format!("{said} has no endpoint on this node"), Vec::new());
-            return done(no_pod_here());
-        };
-        let (source, how) = if home == at {
-            (packet.source, "a pod on this node, source kept")
-        } else {
-            (world.node(at), "a pod on another node, source the node's")
-        };
-        self.hop(at.name(), here, world.serves(), format!("{said}: {how}"), Vec::new());
-        done(self.at_a_pod(service.gateway.clone(), service.target, source))
-    }
-
-    /// Cilium in kube-proxy's place, where a process of the cluster connects: the pod's address takes the place of the
-    /// Service's before there is a packet.
-    pub fn at_connect(&mut self, at: Side, packet: &Packet) -> Option<Ending> {
-        let world = self.world;
-        let destination = packet.destination;
-        let of_a_node =
-            destination.is_loopback() || [Side::Here, Side::There].map(|side| world.node(side)).contains(&destination);
-        let (position, frontend) = service::asked(world, packet, of_a_node)?;
-        let service = &world.services[position];
-        let said = service.said(frontend);
-        let here = ("connect()", None);
-        if world.home().is_none() {
-            self.hop(at.name(), here, world.serves(), format!("{said} has no endpoints"), Vec::new());
-            return Some(ending(Verdict::Refused, "the Service has no endpoints"));
-        }
-        self.hop(at.name(), here, world.serves(), format!("{said}: the socket connects to the pod"), Vec::new());
-        let source = if packet.source.is_loopback() { world.node(at) } else { packet.source };
-        Some(self.at_a_pod(service.gateway.clone(), service.target, source))
-    }
-
-    /// The end of a way on which netfilter has no part.
-    fn at_a_pod(&mut self, gateway: crate::grammar::DnsLabel, port: u16, source: std::net::IpAddr) -> Ending {
-        let sees = self.world.whose(source);
-        ending(Verdict::Arrives { gateway, port, sees, source }, "Cilium serves it, and netfilter sees none of it")
-    }
 }
 
-fn no_pod_here() -> Ending {
+/// `Local` keeps what comes from outside on a node that has nobody for it.
+pub fn no_pod_here() -> Ending {
     ending(Verdict::Dropped, "`externalTrafficPolicy: Local`, and no pod of the gateway is on this node")
 }
 

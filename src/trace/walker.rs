@@ -5,10 +5,10 @@ use std::net::Ipv4Addr;
 use super::answer::Reply;
 use super::hooks::Place;
 use super::listeners::Role;
-use super::packet::{Interface, Packet, Translated};
+use super::packet::{Interface, Packet};
 use super::world::{Side, World};
 use super::{Ending, Flow, Hop, Origin, Pods, Question, Verdict};
-use crate::plan::{DataPlane, Protocol};
+use crate::plan::Protocol;
 
 /// What came of a packet at a node, and what is sent back.
 pub struct Met {
@@ -82,12 +82,10 @@ impl<'a> Walker<'a> {
             let matched = world.announcer(to).unwrap_or("the network brings the address to a node");
             self.hop("network", ("route", None), "network", matched, Vec::new());
         }
-        let replaced = matches!(world.data_plane, DataPlane::Cilium(_)) && question.origin != Origin::Client;
+        let connects = self.replaced() && question.origin != Origin::Client;
         let entry = if packet.came.is_some() { Entry::Comes } else { Entry::Starts };
-        let ending = match if replaced { self.at_connect(side, &packet) } else { None } {
-            Some(ending) => ending,
-            None => self.visit(side, packet, entry),
-        };
+        let ending = if connects { self.at_connect(side, &packet) } else { None };
+        let ending = ending.unwrap_or_else(|| self.visit(side, packet, entry));
         (flow, Ending { page: ending.page.or(page), ..ending })
     }
 
@@ -259,10 +257,7 @@ impl<'a> Walker<'a> {
         self.hop("pod", ("socket", None), "process", matched, Vec::new());
         let sees = world.whose(packet.source);
         let verdict = Verdict::Arrives { gateway, port, sees, source: packet.source };
-        let why = match packet.translated {
-            Translated::Nat | Translated::Ipvs(_) if packet.marked => "the node masqueraded the connection",
-            _ => "nobody changed its source",
-        };
+        let why = if packet.masqueraded { "the node masqueraded the connection" } else { "nobody changed its source" };
         Met { ending: ending(verdict, why), reply: Reply::Behind }
     }
 
