@@ -4,11 +4,18 @@
 mod common;
 
 use std::fs;
+use std::path::Path;
 use std::process::Output;
 
 use common::{golden, portgen, root, stderr, stdout};
+use portgen::chart::Charts;
+use portgen::input;
+use portgen::output::node;
+use portgen::plan::{self, DirectNodePort, Plan, Strategy};
+use portgen::source::Source;
+use portgen::trace::{self, Origin, Pods, Question};
 
-fn trace(arguments: &str) -> Output {
+fn run(arguments: &str) -> Output {
     let words: Vec<&str> = ["trace"].into_iter().chain(arguments.split(' ')).collect();
     portgen(&root(), &words)
 }
@@ -36,7 +43,7 @@ fn the_examples_are_walked_step_by_step() {
     ];
     for (name, arguments, code) in walks {
         for (ending, format) in [("txt", ""), ("mmd", " --mermaid"), ("json", " --format json")] {
-            let output = trace(&format!("{arguments}{format}"));
+            let output = run(&format!("{arguments}{format}"));
             assert_eq!(output.status.code(), Some(code), "{name}: {}", stderr(&output));
             golden(&root().join(format!("tests/trace/{name}.{ending}")), &stdout(&output));
         }
@@ -48,13 +55,13 @@ fn the_page_shows_what_is_printed() {
     let page = fs::read_to_string(root().join("docs/trace.md")).unwrap();
     let block = |fence: &str| page.split(fence).nth(1).unwrap().split("```").next().unwrap().to_owned();
     let command = block("```sh\n");
-    let output = trace(command.trim().strip_prefix("portgen trace ").unwrap());
+    let output = run(command.trim().strip_prefix("portgen trace ").unwrap());
     assert_eq!(block("```text\n"), stdout(&output));
 }
 
 #[test]
 fn a_flowchart_holds_no_text_of_a_rule() {
-    let chart = stdout(&trace(&format!("{KONG} --to edge:443 --source 10.1.2.3 --mermaid")));
+    let chart = stdout(&run(&format!("{KONG} --to edge:443 --source 10.1.2.3 --mermaid")));
     assert!(chart.starts_with("flowchart TD\n") && chart.contains("tcp dport 443 → 30443"), "{chart}");
     assert!(!chart.contains("comment") && !chart.contains("-A PORTGEN"), "{chart}");
     for line in chart.lines() {
@@ -64,7 +71,7 @@ fn a_flowchart_holds_no_text_of_a_rule() {
 
 #[test]
 fn a_program_reads_the_verdict() {
-    let output = trace(&format!("{REFUSED} --to edge:443 --format json"));
+    let output = run(&format!("{REFUSED} --to edge:443 --format json"));
     let told: serde_json::Value = serde_json::from_str(&stdout(&output)).unwrap();
     assert_eq!((&told["version"], &told["verdict"]), (&1.into(), &"refused".into()));
     assert_eq!(told["refused"][0]["rule"], "unreachable-mechanism");
@@ -77,10 +84,10 @@ fn a_program_reads_the_verdict() {
 
 #[test]
 fn another_gateway_than_the_one_that_is_meant_is_no_arrival() {
-    let output = trace(&format!("{TWO} --to public:443 --gateway kong"));
+    let output = run(&format!("{TWO} --to public:443 --gateway kong"));
     assert_eq!(output.status.code(), Some(1));
     assert!(stdout(&output).contains("arrives at apisix") && stdout(&output).contains("that is not kong"));
-    assert_eq!(trace(&format!("{TWO} --to public:443 --gateway apisix")).status.code(), Some(0));
+    assert_eq!(run(&format!("{TWO} --to public:443 --gateway apisix")).status.code(), Some(0));
 }
 
 #[test]
@@ -100,10 +107,65 @@ fn what_names_nothing_is_refused_with_a_hint() {
         ("examples --to edge:443".to_owned(), "name one of them"),
     ];
     for (arguments, hint) in cases {
-        let output = trace(&arguments);
+        let output = run(&arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments}: {}", stdout(&output));
         assert!(stderr(&output).contains(hint), "{arguments}: {}", stderr(&output));
     }
+}
+
+fn plan(path: &Path) -> Plan {
+    let source = Source { path: path.display().to_string(), text: fs::read_to_string(path).unwrap() };
+    let input = input::parse(source, &mut |_, _| Err("no bases".to_owned()));
+    plan::build(&input.spec.unwrap_or_else(|| panic!("{:?}", input.findings)), &Charts::built_in(|_| true))
+}
+
+/// Whoever connects, and wherever the pods are: every walk ends, and none gets past an allow-list or to a shut port.
+#[test]
+fn no_way_leads_around_what_is_shut() {
+    let mut walked = 0;
+    let examples = common::EXAMPLES.map(|example| root().join("examples").join(example).join("portgen.yaml"));
+    let variants = common::files(&root().join("tests/variants")).into_iter().map(|(_, path)| path);
+    for path in examples.into_iter().chain(variants) {
+        let plan = plan(&path);
+        for gateway in plan.gateways.values() {
+            let shut =
+                matches!(gateway.strategy, Strategy::NodePortRedirect { direct_node_port: DirectNodePort::Deny, .. });
+            let asked = gateway.pools.iter().flat_map(|pool| gateway.ports.values().map(move |port| (pool, port)));
+            for (pool, port) in asked {
+                let files = plan.nodes.get(pool).map(|node| node::files(&plan, pool, node).unwrap());
+                let files = files.unwrap_or_default();
+                let node_port = port.node_port.map(|number| (number, shut));
+                for (number, shut) in [(port.port, false)].into_iter().chain(node_port) {
+                    for family in plan.cluster.families.iter().copied() {
+                        for (origin, pods) in all_of(&ORIGINS, &PODS) {
+                            let to = format!("{pool}:{number}");
+                            let destination = trace::destination(&plan, &to, Some(family), None).unwrap();
+                            let protocol = port.protocol;
+                            let question =
+                                Question { origin, destination, protocol, source: None, pods, gateway: None };
+                            let trace = trace::walk_files(&plan, &files, &question).unwrap();
+                            let outside = !gateway.strategy.allow_from().is_empty()
+                                && !gateway.strategy.allow_from().iter().any(|net| net.contains(trace.flow.source));
+                            let kept_out = origin == Origin::Client && (outside || shut);
+                            let text = trace::text(&trace);
+                            assert!(!(kept_out && trace.arrived()), "{}: {text}", path.display());
+                            assert!(!trace.arrived() || matches!(pods, Pods::Here | Pods::Elsewhere), "{text}");
+                            walked += 1;
+                        }
+                    }
+                }
+            }
+        }
+    }
+    assert!(walked > 1_000, "{walked}");
+}
+
+const ORIGINS: [Origin; 6] =
+    [Origin::Client, Origin::Node, Origin::OtherNode, Origin::Pod, Origin::OtherPod, Origin::GatewayPod];
+const PODS: [Pods; 4] = [Pods::Here, Pods::Elsewhere, Pods::Nowhere, Pods::NoService];
+
+fn all_of<A: Copy, B: Copy>(one: &[A], other: &[B]) -> Vec<(A, B)> {
+    one.iter().flat_map(|a| other.iter().map(move |b| (*a, *b))).collect()
 }
 
 /// A node port answers on nodes of every pool; the pods stay on those of their own.
