@@ -64,6 +64,7 @@ impl World {
                 let (protocol, target) = (port.protocol, port.target_port.get());
                 let gateway_name = gateway.name.clone();
                 if gateway.needs.host_network {
+                    // It cannot bind the port, and ends.
                     if target < lowest && gateway.security.run_as_user != 0 {
                         continue;
                     }
