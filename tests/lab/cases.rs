@@ -63,6 +63,8 @@ pub struct Attempt {
 pub enum ByHand {
     /// With the files it writes for kube-proxy's iptables mode.
     Elsewhere,
+    /// With a Service whose address nobody hands out.
+    Pending,
     /// With a unit of these lines.
     Unit(&'static str),
 }
@@ -296,6 +298,17 @@ fn mapped_beside_ipvs(data_plane: DataPlane) -> Option<Attempt> {
     (data_plane == DataPlane::Ipvs).then_some(attempt)
 }
 
+/// Where there is no Cilium, nobody takes up a Service of its class.
+fn without_cilium(data_plane: DataPlane) -> Option<Attempt> {
+    let attempt = Attempt { by_hand: ByHand::Pending, probe: Probe::Http, meets: Outcome::Timeout };
+    (data_plane != DataPlane::Cilium).then_some(attempt)
+}
+
+/// The same at the nodes' own addresses, where nobody listens.
+fn nodes_without_cilium(data_plane: DataPlane) -> Option<Attempt> {
+    without_cilium(data_plane).map(|attempt| Attempt { meets: Outcome::Refused, ..attempt })
+}
+
 fn never(_: DataPlane) -> Option<Attempt> {
     None
 }
@@ -328,7 +341,7 @@ const fn case(
 }
 
 /// Every way there is.
-pub const CASES: [Case; 20] = [
+pub const CASES: [Case; 24] = [
     case(Form::PortRewrite, "nodePortRedirect", "{strategy: nodePortRedirect}", true, rewrite, not_under_cilium),
     case(
         Form::PortRewrite,
@@ -469,5 +482,37 @@ pub const CASES: [Case; 20] = [
         true,
         load_balancer_local,
         never,
+    ),
+    case(
+        Form::MetalLbBgp,
+        "metalLB, BGP",
+        "{strategy: metalLB, mode: bgp, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"], bgp: {localASN: 64512, peers: {router: {address: 198.51.100.1, asn: 64513}}}}",
+        true,
+        load_balancer,
+        never,
+    ),
+    case(
+        Form::CiliumL2,
+        "ciliumLoadBalancer, layer 2",
+        "{strategy: ciliumLoadBalancer, announce: l2, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"]}",
+        true,
+        load_balancer,
+        without_cilium,
+    ),
+    case(
+        Form::CiliumBgp,
+        "ciliumLoadBalancer, BGP, Local",
+        "{strategy: ciliumLoadBalancer, announce: bgp, externalTrafficPolicy: Local, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"], bgp: {localASN: 64512, peers: {router: {address: 198.51.100.1, asn: 64513}}}}",
+        true,
+        load_balancer,
+        without_cilium,
+    ),
+    case(
+        Form::CiliumNode,
+        "ciliumLoadBalancer, node",
+        "{strategy: ciliumLoadBalancer, announce: node}",
+        true,
+        load_balancer,
+        nodes_without_cilium,
     ),
 ];

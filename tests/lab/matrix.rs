@@ -82,10 +82,16 @@ fn refused(case: &Case, data_plane: DataPlane, kind: Kind, report: &str) -> Resu
             let tree = Tree::render(&spec).map_err(|report| format!("not even elsewhere:\n{report}"))?;
             (spec, tree)
         }
+        ByHand::Pending => (case.spec(DataPlane::Cilium), Tree::by_hand(&[])),
         ByHand::Unit(lines) => (elsewhere, Tree::by_hand(&[("systemd/system/portgen.service", lines)])),
     };
     let mut scene = Scene::served(data_plane, kind, &spec);
     scene.install(&Arc::new(tree));
+    if let ByHand::Pending = attempt.by_hand {
+        scene.services[0].load_balancer.clear();
+        scene.services[0].external_ips.clear();
+        scene.sync();
+    }
     let mut met = BTreeMap::new();
     for family in FAMILIES {
         let patience = if attempt.meets == Outcome::Timeout { IMPATIENCE } else { PATIENCE };

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use portgen::chart::Charts;
 use portgen::grammar::Port;
 use portgen::input;
-use portgen::plan::{self, Bind, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
+use portgen::plan::{self, Announce, Bind, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
 use portgen::source::Source as Text;
 
 use crate::data_plane::{DataPlane, Service, ServicePort, Traffic, port_map};
@@ -148,9 +148,12 @@ impl Scene {
             node_port: port.node_port.map(Port::get),
         });
         let ports: Vec<ServicePort> = ports.collect();
+        // Without an announcer of its own the address is the nodes'.
+        let of_nodes = gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::Node)
+            || !gateway.needs.status_ips.is_empty();
         let load_balancer = match gateway.needs.service_type {
-            ServiceType::LoadBalancer if gateway.needs.status_ips.is_empty() => vec![LOAD_BALANCER],
-            ServiceType::LoadBalancer => NODES.to_vec(),
+            ServiceType::LoadBalancer if of_nodes => NODES.to_vec(),
+            ServiceType::LoadBalancer => vec![LOAD_BALANCER],
             ServiceType::NodePort | ServiceType::ClusterIp => Vec::new(),
         };
         let edge_of = if load_balancer.contains(&LOAD_BALANCER) { [LOAD_BALANCER; 2] } else { NODES };

@@ -146,12 +146,8 @@ const MAPPED_BESIDE_IPVS: Verdict = Refused {
     instead: "`strategy: nodePortRedirect` or `hostNetwork`, or move to `mode: nftables`",
 };
 const PLUGIN_BEHIND_CILIUM: Verdict = NotProven("the plugin portmap, chained behind Cilium, has to map the ports");
-const ROUTERS: Verdict =
-    Documented("the lab has no routers with BGP; from the node on the packets are those of `metalLB` by layer 2");
-const CILIUM_ANNOUNCES: Verdict =
-    Documented("Cilium documents the announcement; from the node on the packets are those of `metalLB` by layer 2");
-const CILIUM_NODES: Verdict =
-    Documented("Cilium documents its node IPAM; from the node on the packets are those of a Service's own address");
+const ROUTED_IPVS: Verdict =
+    Documented("no packets are recorded in IPVS mode yet; from the node on they are those of `metalLB` by layer 2");
 const CILIUM_BESIDE: Verdict = NotProven("kube-proxy would have to serve the address that Cilium gives the Service");
 const CLOUD: Verdict =
     Documented("the cloud makes the load balancer; from the node on the packets are those of `metalLB` by layer 2");
@@ -167,10 +163,10 @@ const CELLS: [(Form, [Verdict; 5]); 16] = [
     (Form::HostNetworkDirect, [Works, Works, Works, Works, PROCESS_BESIDE]),
     (Form::HostPort, [Works, Works, MAPPED_BESIDE_IPVS, Works, PLUGIN_BEHIND_CILIUM]),
     (Form::MetalLbL2, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
-    (Form::MetalLbBgp, [ROUTERS, ROUTERS, ROUTERS, ROUTERS, ROUTERS]),
-    (Form::CiliumL2, [NO_CILIUM, NO_CILIUM, NO_CILIUM, CILIUM_ANNOUNCES, L2_NEEDS_REPLACEMENT]),
-    (Form::CiliumBgp, [NO_CILIUM, NO_CILIUM, NO_CILIUM, CILIUM_ANNOUNCES, CILIUM_BESIDE]),
-    (Form::CiliumNode, [NO_CILIUM, NO_CILIUM, NO_CILIUM, CILIUM_NODES, CILIUM_BESIDE]),
+    (Form::MetalLbBgp, [Works, Works, ROUTED_IPVS, Works, PROXY_BY_ITSELF_BESIDE]),
+    (Form::CiliumL2, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, L2_NEEDS_REPLACEMENT]),
+    (Form::CiliumBgp, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, CILIUM_BESIDE]),
+    (Form::CiliumNode, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, CILIUM_BESIDE]),
     (Form::CloudLoadBalancer, [CLOUD, CLOUD, CLOUD, CLOUD, CLOUD]),
     (Form::ExternalIpsSpec, [Works, Works, CLAIMED_BESIDE_IPVS, Works, PROCESS_BESIDE]),
     (Form::ExternalIpsStatus, [Works, Works, STATUS_BESIDE_IPVS, Works, PROCESS_BESIDE]),

@@ -31,7 +31,7 @@ impl DataPlane {
             Self::Iptables(_) => "{type: kube-proxy, mode: iptables}",
             Self::Nftables => "{type: kube-proxy, mode: nftables}",
             Self::Ipvs => "{type: kube-proxy, mode: ipvs, strictARP: true}",
-            Self::Cilium => "{type: cilium, version: \"1.18\", kubeProxyReplacement: true}",
+            Self::Cilium => "{type: cilium, version: \"1.19\", kubeProxyReplacement: true}",
         }
     }
 
