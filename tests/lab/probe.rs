@@ -150,7 +150,7 @@ impl Probe {
                     Family::V4 => Ipv4Addr::LOCALHOST.into(),
                     Family::V6 => Ipv6Addr::LOCALHOST.into(),
                 };
-                every(&net.nodes[0], &|port| SocketAddr::new(loopback, scene.public(port)))
+                every(&net.nodes[0], &|port| SocketAddr::new(loopback, at(port).port()))
             }
             Self::PassingThrough => {
                 let to = SocketAddr::new(family.of(CLIENT2), 80);

@@ -22,21 +22,29 @@ pub struct Refusal {
     pub show: fn() -> Result<String, String>,
 }
 
-/// Refusals that packets cannot show, since the API server, the scheduler, Helm or the container runtime stops them
-/// first, or since nothing would be written at all.
+/// Refusals that packets cannot show: the API server, the scheduler, Helm, the container runtime or a controller's
+/// election decides them, or nothing would be written at all.
 pub const OBJECTS: &[&str] = &[
+    "bgp-sessions-clash",
     "bgp-without-sessions",
     "chart-cannot-express",
+    "cilium-gateway-unserved",
+    "cilium-too-old",
+    "cilium-value",
     "container-not-restricted",
+    "external-ips-miss-family",
     "host-network-in-restricted-namespace",
     "ignored-value",
     "image-user",
     "iptables-missing-on-os",
     "load-balancer-ip-family",
     "load-balancer-ip-outside-pool",
+    "local-under-cilium-l2",
     "mode-not-available",
     "more-replicas-than-nodes",
     "node-count",
+    "node-ipam-selector",
+    "node-port-addresses",
     "node-port-out-of-range",
     "node-port-taken-twice",
     "node-port-unset",
@@ -51,6 +59,7 @@ pub const OBJECTS: &[&str] = &[
     "root-filesystem-written",
     "root-user",
     "same-nodes-in-two-pools",
+    "shared-address-apart",
     "toleration-refused",
     "unknown-name",
     "unused-accept",
@@ -58,7 +67,13 @@ pub const OBJECTS: &[&str] = &[
 ];
 
 /// Refusals that the matrix shows, data plane by data plane.
-pub const MATRIX: &[&str] = &["redirect-under-cilium", "unreachable-mechanism"];
+pub const MATRIX: &[&str] = &[
+    "cilium-address-unserved",
+    "external-ips-beside-ipvs",
+    "host-port-beside-ipvs",
+    "redirect-under-cilium",
+    "unreachable-mechanism",
+];
 
 pub const REFUSALS: &[Refusal] = &[
     Refusal {
@@ -71,6 +86,7 @@ pub const REFUSALS: &[Refusal] = &[
         built: "`bind: direct` with a process that listens on 9080",
         show: direct_bind_elsewhere,
     },
+    Refusal { rule: "host-port-unmapped", built: "pods with host ports that no plugin maps", show: host_port_unmapped },
     Refusal {
         rule: "pool-contains-node-address",
         built: "node1 announces node2's address; a client of node2",
@@ -197,6 +213,13 @@ fn privileged_target_port() -> Result<String, String> {
         Some(1) => Ok("permission denied".to_owned()),
         other => Err(format!("it binds: {other:?}")),
     }
+}
+
+fn host_port_unmapped() -> Result<String, String> {
+    let scene = Scene::new(IPTABLES, &spec(IPTABLES, "{strategy: nodePort}", false));
+    must_be(&Outcome::Refused, |family| {
+        traffic::probe(&scene.net.client, Transport::Tcp, SocketAddr::new(family.of(NODES[0]), 80), PATIENCE)
+    })
 }
 
 fn proxy_without_udp() -> Result<String, String> {
