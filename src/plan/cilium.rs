@@ -22,7 +22,7 @@ pub struct Key {
     pub instead: &'static str,
 }
 
-const fn new(path: &'static str, since: u16, instead: &'static str) -> Key {
+const fn added(path: &'static str, since: u16, instead: &'static str) -> Key {
     Key { path, since: Some(since), until: None, fails: false, instead }
 }
 
@@ -36,30 +36,40 @@ const fn rejected(path: &'static str, until: u16, instead: &'static str) -> Key 
 
 const REPLACEMENT: &str = "take it out: `kubeProxyReplacement: true` brings it";
 
-/// Keys that came or went between 1.14 and the newest known version.
+/// Keys that came or went between 1.14 and the newest known version. Those that its chart rejects without a version
+/// of their own were ignored or read before.
 pub const KEYS: &[Key] = &[
     gone("bgp", 17, "use `announce: bgp` of `ciliumLoadBalancer`, which needs `bgpControlPlane`"),
-    new("defaultLBServiceIPAM", 17, "take it out: LB IPAM serves such Services until then"),
-    new("enableLBIPAM", 17, "take it out: LB IPAM is always on until then"),
+    added("defaultLBServiceIPAM", 17, "take it out: LB IPAM serves such Services until then"),
+    added("enableLBIPAM", 17, "take it out: LB IPAM is always on until then"),
     gone("enableRuntimeDeviceDetection", 18, "take it out: it is always on"),
-    new("envoy.securityContext.capabilities.keepCapNetBindService", 16, "let Envoy listen above 1023"),
+    added("envoy.securityContext.capabilities.keepCapNetBindService", 16, "let Envoy listen above 1023"),
     gone("externalIPs.enabled", 17, REPLACEMENT),
     gone("externalWorkloads", 18, "take it out: the feature was removed"),
-    new("gatewayAPI.hostNetwork", 16, "upgrade Cilium, or expose its gateways by a Service"),
+    added("gatewayAPI.hostNetwork", 16, "upgrade Cilium, or expose its gateways by a Service"),
     gone("hostPort.enabled", 18, REPLACEMENT),
-    new("ingressController.hostNetwork", 16, "upgrade Cilium, or expose its ingress by a Service"),
-    new("ingressController.hostNetwork.httpPort", 20, "use `sharedListenerPort`"),
-    new("ingressController.hostNetwork.httpsPort", 20, "use `sharedListenerPort`"),
-    new("ingressController.hostNetwork.tlsPassthroughPort", 20, "use `sharedListenerPort`"),
+    added("ingressController.hostNetwork", 16, "upgrade Cilium, or expose its ingress by a Service"),
+    added("ingressController.hostNetwork.httpPort", 20, "use `sharedListenerPort`"),
+    added("ingressController.hostNetwork.httpsPort", 20, "use `sharedListenerPort`"),
+    added("ingressController.hostNetwork.tlsPassthroughPort", 20, "use `sharedListenerPort`"),
     gone("l2podAnnouncements.interface", 19, "write `l2podAnnouncements.interfacePattern`"),
     gone("loadBalancer.experimental", 18, "take it out: it is the only way now"),
-    new("nodeIPAM", 16, "use another `announce`"),
-    new("nodePort.addresses", 16, "take it out, or choose `devices`"),
+    added("nodeIPAM", 16, "use another `announce`"),
+    added("nodePort.addresses", 16, "take it out, or choose `devices`"),
     gone("nodePort.enabled", 19, REPLACEMENT),
     gone("svcSourceRangeCheck", 19, "take it out: source ranges are always checked"),
     rejected("tunnel", 15, "write `routingMode` and `tunnelProtocol`"),
+    rejected("ciliumEndpointSlice.sliceMode", NEWEST, "take it out"),
+    rejected("containerRuntime.integration", NEWEST, "take it out"),
+    rejected("enableCiliumEndpointSlice", NEWEST, "write `ciliumEndpointSlice.enabled`"),
     rejected("enableCnpStatusUpdates", NEWEST, "take it out"),
     rejected("enableK8sEventHandover", NEWEST, "take it out"),
+    rejected("encryption.interface", NEWEST, "write `encryption.ipsec.interface`"),
+    rejected("encryption.keyFile", NEWEST, "write `encryption.ipsec.keyFile`"),
+    rejected("encryption.mountPath", NEWEST, "write `encryption.ipsec.mountPath`"),
+    rejected("encryption.secretName", NEWEST, "write `encryption.ipsec.secretName`"),
+    rejected("endpointStatus", NEWEST, "take it out"),
+    rejected("etcd.managed", NEWEST, "take it out: Cilium manages no etcd"),
     rejected("proxy.prometheus", NEWEST, "write `envoy.prometheus`"),
     rejected("remoteNodeIdentity", NEWEST, "take it out: it is always on"),
 ];
@@ -123,5 +133,22 @@ impl OwnGateway {
     #[must_use]
     pub fn route() -> Route {
         Route::of(["cluster", "serviceProxy", "gateway"])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_known_by_version_and_by_whole_words() {
+        let fault = |path: &str, version: &str| super::fault(path, version.parse().unwrap()).map(|(fault, _)| fault);
+        assert_eq!(fault("nodePort.enabled", "1.18"), None);
+        assert_eq!(fault("nodePort.enabled", "1.19"), Some(Fault::Ignored(19)));
+        assert_eq!(fault("bgp.announce.loadbalancerIP", "1.17"), Some(Fault::Ignored(17)));
+        assert_eq!(fault("bgpControlPlane.enabled", "1.17"), None);
+        assert_eq!(fault("tunnel", "1.15"), Some(Fault::Rejected));
+        assert_eq!(fault("l2podAnnouncements.interfacePattern", "1.20"), None);
+        assert_eq!(fault("gatewayAPI.hostNetwork.enabled", "1.15"), Some(Fault::NotYet(16)));
     }
 }

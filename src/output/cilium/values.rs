@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::helm::merge;
 use crate::grammar::PortRange;
 use crate::plan::{Announce, CiliumGatewayApi, DataPlane, OwnGateway, Plan, Strategy};
 
@@ -43,9 +44,9 @@ pub fn values(plan: &Plan) -> Option<Value> {
         values["nodeIPAM"] = json!({"enabled": true});
     }
     if let Some(gateway) = &plan.cluster.own_gateway {
-        super::super::helm::merge(&mut values, &own_gateway(plan, gateway));
+        merge(&mut values, &own_gateway(plan, gateway));
     }
-    super::super::helm::merge(&mut values, &Value::Object(plan.cluster.cilium_values.clone()));
+    merge(&mut values, &Value::Object(plan.cluster.cilium_values.clone()));
     Some(values)
 }
 
