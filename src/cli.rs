@@ -43,7 +43,9 @@ pub enum Command {
     Diff(Diff),
     /// Print MetalLB's objects for a ConfigMap of MetalLB up to 0.12
     Convert(Convert),
-    /// Print the page of a rule or strategy, or a spec with every default filled in
+    /// Show every strategy: what works on which data plane, or on one cluster, and what it costs
+    Strategies(Strategies),
+    /// Print the page of a strategy, a rule or a word of the field, or a spec with every default filled in
     Explain(Explain),
     /// Print the JSON Schema of a spec
     Schema,
@@ -205,17 +207,75 @@ pub struct Convert {
     pub file: Utf8PathBuf,
 }
 
+/// `portgen strategies`
+#[derive(Debug, Args)]
+pub struct Strategies {
+    /// The spec of a cluster, a folder of them or `-`; without one, every strategy on every data plane
+    #[arg(value_name = "SPEC")]
+    pub spec: Option<Utf8PathBuf>,
+    /// A folder of chart folders to use beside the built-in ones
+    #[arg(long, value_name = "DIR", requires = "spec")]
+    pub charts: Option<Utf8PathBuf>,
+    /// The cloud that the nodes run in
+    #[arg(long, value_enum, value_name = "CLOUD", requires = "spec")]
+    pub cloud: Option<Cloud>,
+    /// Nothing may be put on the nodes
+    #[arg(long, requires = "spec")]
+    pub no_node_access: bool,
+    /// No node may pause while a new version is rolled out
+    #[arg(long, requires = "spec")]
+    pub no_downtime: bool,
+    /// The gateway has to see the client's address
+    #[arg(long, requires = "spec")]
+    pub source_address: bool,
+    /// A load balancer of your own is in front and can use any port
+    #[arg(long, requires = "spec")]
+    pub own_load_balancer: bool,
+    /// There are addresses besides the nodes' own
+    #[arg(long, requires = "spec")]
+    pub spare_addresses: bool,
+    /// Routers take BGP sessions from the nodes
+    #[arg(long, requires = "spec")]
+    pub bgp: bool,
+    /// How to print
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    pub format: TableFormat,
+}
+
+/// A cloud.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Cloud {
+    /// Amazon Web Services
+    Aws,
+    /// Google Cloud
+    Gcp,
+    /// Microsoft Azure
+    Azure,
+}
+
+/// How tables are printed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For a terminal, 100 columns wide
+    #[default]
+    Text,
+    /// One JSON object, with a version of its own
+    Json,
+    /// For a page or a comment
+    Markdown,
+}
+
 /// `portgen explain`
 #[derive(Debug, Args)]
 #[command(arg_required_else_help = true)]
 pub struct Explain {
-    /// A rule, a strategy, or with --resolved a spec
+    /// A strategy, a rule, a word of the field, `strategy/…`, `rule/…` or `term/…`; with --resolved a spec
     #[arg(value_name = "TOPIC")]
     pub topic: Option<String>,
     /// Print the spec with every default filled in
     #[arg(long)]
     pub resolved: bool,
-    /// List every rule and strategy
+    /// List every strategy, word and rule
     #[arg(long, conflicts_with_all = ["topic", "resolved"])]
     pub list: bool,
     /// A folder of chart folders to use beside the built-in ones

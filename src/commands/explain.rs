@@ -2,9 +2,10 @@
 
 use camino::Utf8PathBuf;
 
-use super::{Failure, Streams, load};
+use super::{Failure, Streams, load, strategies};
 use crate::cli::{self, Specs};
 use crate::finding::{Rule, nearest};
+use crate::plan::knowledge::TERMS;
 use crate::report::{self, Format};
 use crate::{check, input, output, plan};
 
@@ -16,21 +17,74 @@ pub fn run(arguments: &cli::Explain, streams: &mut Streams<'_>) -> Result<u8, Fa
         let spec = arguments.topic.as_deref().unwrap_or("portgen.yaml");
         return resolved(spec, arguments.charts.clone(), streams);
     }
-    let topic = arguments.topic.as_deref().unwrap_or_default();
-    let page = rules()
-        .find(|rule| rule.name == topic)
-        .map(|rule| rule.page)
-        .or_else(|| plan::STRATEGY_PAGES.iter().find(|(name, _)| *name == topic).map(|(_, page)| *page));
-    let Some(page) = page else {
-        let known = rules().map(|rule| rule.name).chain(plan::STRATEGY_PAGES.iter().map(|(name, _)| *name));
-        let hint = match nearest(topic, known) {
+    let asked = arguments.topic.as_deref().unwrap_or_default();
+    let Some(topic) = find(asked) else {
+        let known = topics().flat_map(|topic| std::iter::once(topic.name).chain(topic.aliases.iter().copied()));
+        let hint = match nearest(asked, known) {
             Some(near) => format!("did you mean `{near}`?"),
             None => "`portgen explain --list` names every page".to_owned(),
         };
-        return Err(Failure::Usage(format!("there is no page called `{}`; {hint}", crate::finding::shown(topic))));
+        return Err(Failure::Usage(format!("there is no page called `{}`; {hint}", crate::finding::shown(asked))));
     };
-    streams.out.write_all(page.as_bytes())?;
+    streams.out.write_all(topic.page.as_bytes())?;
+    streams.out.write_all(strategies::supplement(topic.name).as_bytes())?;
+    for other in topics().filter(|other| other.kind != topic.kind && other.name.eq_ignore_ascii_case(topic.name)) {
+        writeln!(streams.out, "\nSee also the {0}: `portgen explain {0}/{1}`", other.kind.word(), other.name)?;
+    }
     Ok(0)
+}
+
+/// A page and what it is called.
+struct Topic {
+    kind: Kind,
+    name: &'static str,
+    aliases: &'static [&'static str],
+    page: &'static str,
+    severity: &'static str,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Strategy,
+    Term,
+    Rule,
+}
+
+impl Kind {
+    /// What stands before a name that is given more than once.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Strategy => "strategy",
+            Self::Term => "term",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// Every page: strategies, words of the field, rules.
+fn topics() -> impl Iterator<Item = Topic> {
+    let topic = |kind, name, aliases, page, severity| Topic { kind, name, aliases, page, severity };
+    let strategies =
+        plan::STRATEGY_PAGES.iter().map(move |(name, page)| topic(Kind::Strategy, *name, &[][..], *page, ""));
+    let terms = TERMS.iter().map(move |term| topic(Kind::Term, term.name, term.aliases, term.page, ""));
+    let rules = rules().map(move |rule| topic(Kind::Rule, rule.name, &[][..], rule.page, rule.severity.as_str()));
+    strategies.chain(terms).chain(rules)
+}
+
+/// The page that somebody who typed this means: the exact name first, then whatever a word is also called.
+fn find(asked: &str) -> Option<Topic> {
+    let (kind, name) = match asked.split_once('/') {
+        Some((kind, name)) => (Some(kind), name),
+        None => (None, asked),
+    };
+    let of_kind = || topics().filter(|topic| kind.is_none_or(|kind| topic.kind.word() == kind));
+    let called = |topic: &Topic| {
+        TERMS.iter().any(|term| topic.kind == Kind::Term && term.name == topic.name && term.is_called(name))
+    };
+    of_kind()
+        .find(|topic| topic.name == name)
+        .or_else(|| of_kind().find(|topic| topic.name.eq_ignore_ascii_case(name)))
+        .or_else(|| of_kind().find(called))
 }
 
 /// Every rule there is: those of reading, then those over a plan.
@@ -39,13 +93,13 @@ fn rules() -> impl Iterator<Item = &'static Rule> {
 }
 
 fn list(streams: &mut Streams<'_>) -> Result<u8, Failure> {
-    writeln!(streams.out, "strategies")?;
-    for (name, page) in plan::STRATEGY_PAGES {
-        writeln!(streams.out, "  {name:<38} {}", first_sentence(page))?;
-    }
-    writeln!(streams.out, "\nrules")?;
-    for rule in rules() {
-        writeln!(streams.out, "  {:<38} {:<8} {}", rule.name, rule.severity.as_str(), first_sentence(rule.page))?;
+    for (position, kind) in [Kind::Strategy, Kind::Term, Kind::Rule].into_iter().enumerate() {
+        let heading = ["strategies", "words of the field", "rules"][position];
+        writeln!(streams.out, "{}{heading}", if position > 0 { "\n" } else { "" })?;
+        for topic in topics().filter(|topic| topic.kind == kind) {
+            let severity = if kind == Kind::Rule { format!("{:<8} ", topic.severity) } else { String::new() };
+            writeln!(streams.out, "  {:<38} {severity}{}", topic.name, first_sentence(topic.page))?;
+        }
     }
     Ok(0)
 }

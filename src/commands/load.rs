@@ -11,7 +11,8 @@ use crate::check;
 use crate::cli::Specs;
 use crate::disk::{self, DiskError};
 use crate::finding::{Finding, Severity};
-use crate::input::{self, Input, spec};
+use crate::input::spec::{self, Spec};
+use crate::input::{self, Input};
 use crate::plan::{self, Plan};
 use crate::report::{Origin, Report};
 use crate::source::{FileId, Files, Node, Source, Value, compose};
@@ -20,6 +21,8 @@ use crate::source::{FileId, Files, Node, Source, Value, compose};
 pub struct Loaded {
     files: Files,
     root: Option<Node>,
+    /// The spec and the charts it can use, to plan it otherwise.
+    pub spec: Option<(Spec, Charts)>,
     /// The plan, where there is a spec to plan.
     pub plan: Option<Plan>,
     /// Faults and findings, errors first, then as they stand in the files; the first hundred.
@@ -75,7 +78,11 @@ fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
     let mut loader = |from: &Utf8Path, path: &str| read_base(root, from, path);
     let Input { files, root, spec, mut findings } = input::parse(source, &mut loader);
     let lost_parts = !findings.is_empty();
-    let plan = spec.map(|spec| plan::build(&spec, &charts_of(&spec, charts)));
+    let spec = spec.map(|spec| {
+        let charts = charts_of(&spec, charts);
+        (spec, charts)
+    });
+    let plan = spec.as_ref().map(|(spec, charts)| plan::build(spec, charts));
     if let Some(plan) = &plan {
         findings.extend(check::inspect(plan));
     }
@@ -87,7 +94,7 @@ fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
     findings.truncate(MOST_FINDINGS);
     // A spec that lost a part to a fault is checked, never rendered.
     debug_assert!(plan.is_some() || findings.iter().any(|finding| finding.severity() == Severity::Error));
-    Loaded { files, root, plan, findings, omitted, lost_parts }
+    Loaded { files, root, spec, plan, findings, omitted, lost_parts }
 }
 
 /// The text of one file, or of standard input.
@@ -229,7 +236,7 @@ fn read_charts(dir: &Utf8Path) -> Result<ChartTexts, Failure> {
 }
 
 /// The charts a spec can use: built-in ones as far as it names them, then those the user brought.
-fn charts_of(spec: &spec::Spec, own: &ChartTexts) -> Charts {
+fn charts_of(spec: &Spec, own: &ChartTexts) -> Charts {
     let wanted = |name: &str| {
         spec.gateways.0.values().any(|gateway| match &gateway.chart {
             spec::Chart::Name(chart) => chart.as_str() == name,

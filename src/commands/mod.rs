@@ -9,6 +9,7 @@ mod init;
 mod load;
 mod packaging;
 mod render;
+mod strategies;
 mod trace;
 
 use std::io;
@@ -61,6 +62,7 @@ pub fn run(command: Command, streams: &mut Streams<'_>) -> Result<u8, Failure> {
         Command::Render(arguments) => render::run(&arguments, streams),
         Command::Diff(arguments) => diff::run(&arguments, streams),
         Command::Convert(arguments) => convert::run(&arguments, streams),
+        Command::Strategies(arguments) => strategies::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Schema => packaging::schema(streams),
         Command::Trace(arguments) => trace::run(&arguments, streams),
