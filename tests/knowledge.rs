@@ -128,8 +128,6 @@ fn the_rules_say_what_the_table_says() {
                 .collect();
             let place = format!("{form} on {}: {errors:?}", plane.name());
             match known {
-                // Whether Cilium is there at all is told by a rule of its own words.
-                Verdict::Refused { .. } if form.strategy() == "ciliumLoadBalancer" => {}
                 Verdict::Refused { reason, .. } => assert!(!errors.is_empty() && says(reason), "{place}"),
                 Verdict::NotProven(reason) => assert!(errors.is_empty() && says(reason), "{place}"),
                 Verdict::Works | Verdict::Documented(_) => {

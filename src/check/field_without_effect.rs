@@ -32,6 +32,13 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             "take it out",
         );
     }
+    if plan.cluster.node_port_addresses.is_some() && plan.cluster.data_plane.kube_proxy().is_none() {
+        say(
+            Route::of(["cluster", "serviceProxy", "nodePortAddresses"]),
+            "`nodePortAddresses` is told to a kube-proxy, but Cilium replaces it".to_owned(),
+            "take it out; Cilium's own setting is `nodePort.addresses` in `values`",
+        );
+    }
     for gateway in plan.gateways.values() {
         of_gateway(plan, gateway, &mut say);
         if shares_with(gateway, gateway) && plan.gateways.values().filter(|other| shares_with(gateway, other)).count() == 1 {

@@ -12,7 +12,10 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    let Some(addresses) = &plan.cluster.node_port_addresses else { return };
+    let Some(addresses) = plan.cluster.node_port_addresses.as_ref().filter(|_| plan.cluster.data_plane.kube_proxy().is_some())
+    else {
+        return;
+    };
     let here = Route::of(["cluster", "serviceProxy", "nodePortAddresses"]);
     let mut say = |message: String, help: &str| findings.push(Finding::new(&RULE, Place::Value(here.clone()), message, help));
     let networks: &[Cidr] = match addresses {

@@ -17,7 +17,13 @@ pub fn resolved(plan: &Plan) -> Value {
         }
         DataPlane::Cilium(version) => json!({"type": "cilium", "version": version, "kubeProxyReplacement": true}),
         DataPlane::CiliumBeside(version, mode) => {
-            json!({"type": "cilium", "version": version, "kubeProxyReplacement": false, "mode": mode.to_string()})
+            json!({
+                "type": "cilium",
+                "version": version,
+                "kubeProxyReplacement": false,
+                "mode": mode.to_string(),
+                "strictARP": cluster.strict_arp,
+            })
         }
     };
     if let Some(addresses) = &cluster.node_port_addresses {

@@ -50,12 +50,8 @@ fn cluster(written: &spec::Cluster) -> Cluster {
             DataPlane::CiliumBeside(*version, mode.unwrap_or(KubeProxyMode::Iptables))
         }
     };
-    let (strict_arp, node_port_addresses) = match &written.service_proxy {
-        spec::ServiceProxy::KubeProxy { strict_arp, node_port_addresses, .. } => {
-            (strict_arp.unwrap_or(false), node_port_addresses.clone())
-        }
-        spec::ServiceProxy::Cilium { .. } => (false, None),
-    };
+    let (spec::ServiceProxy::KubeProxy { strict_arp, node_port_addresses, .. }
+    | spec::ServiceProxy::Cilium { strict_arp, node_port_addresses, .. }) = &written.service_proxy;
     let (own_gateway, cilium_values) = match &written.service_proxy {
         spec::ServiceProxy::KubeProxy { .. } => (None, serde_json::Map::new()),
         spec::ServiceProxy::Cilium { gateway, values, .. } => {
@@ -71,9 +67,9 @@ fn cluster(written: &spec::Cluster) -> Cluster {
         node_port_range: written.node_port_range.unwrap_or_else(PortRange::kubernetes_default),
         families: written.ip_families.as_slice().to_vec(),
         pod_security: written.pod_security.unwrap_or(PodSecurity::Restricted),
-        strict_arp,
+        strict_arp: strict_arp.unwrap_or(false),
+        node_port_addresses: node_port_addresses.clone(),
         metal_lb: written.metal_lb.as_ref().map_or(MetalLbVersion::NEWEST, |metal_lb| metal_lb.version),
-        node_port_addresses,
         own_gateway,
         cilium_values,
         distribution: written.distribution.clone(),

@@ -169,6 +169,12 @@ pub enum ServiceProxy {
         /// The mode of the kube-proxy beside it; `iptables` unless said, only with `kubeProxyReplacement: false`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         mode: Option<KubeProxyMode>,
+        /// Whether the kube-proxy beside it already runs with `ipvs.strictARP: true`; `false` unless said.
+        #[serde(default, rename = "strictARP", skip_serializing_if = "Option::is_none")]
+        strict_arp: Option<bool>,
+        /// `primary` or networks: where the kube-proxy beside it serves node ports; its own default unless said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        node_port_addresses: Option<NodePortAddresses>,
         /// Cilium's own gateway in the nodes' network namespace.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         gateway: Option<CiliumGateway>,
