@@ -1,6 +1,7 @@
 //! The README of a tree: what is exposed and how, told to whoever has to apply and operate it.
 
 mod gateway;
+mod places;
 mod steps;
 
 use std::collections::BTreeMap;

@@ -2,20 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::super::{cilium, kube_proxy, metallb, node, places};
-use super::{NodeFiles, comma, step};
+use super::super::places::{first_node, host as place};
+use super::super::{cilium, kube_proxy, metallb, node};
+use super::{NodeFiles, comma, places, step};
 use crate::grammar::{DnsLabel, Family};
 use crate::plan::node::{NodePlan, Way};
 use crate::plan::{
-    CiliumGatewayApi, CloudProvider, Cni, Distribution, Gateway, KubeProxyMode, OwnGateway, Owner, Plan, ServiceType,
-    Slot, Strategy,
+    CiliumGatewayApi, CloudProvider, Distribution, Gateway, KubeProxyMode, OwnGateway, Owner, Plan, ServiceType, Slot,
+    Strategy,
 };
 
 /// The commands that carry a pool's files to one node, take away what an earlier tree left there, and then run more.
 fn on_node(plan: &Plan, pool: &DnsLabel, files: &NodeFiles<'_>, then: &[String]) -> Vec<String> {
     let (node, shell) = match plan.cluster.distribution {
         // Its nodes are containers of this machine.
-        Some(Distribution::Kind {}) => (places::first_node(plan, pool), "docker exec -i \"$NODE\" sh -c '"),
+        Some(Distribution::Kind {}) => (first_node(plan, pool), "docker exec -i \"$NODE\" sh -c '"),
         _ => ("node.example.net".to_owned(), "ssh root@\"$NODE\" '"),
     };
     let kept: Vec<&str> = files[pool].iter().filter_map(|(path, _)| path.strip_prefix("etc/")).collect();
@@ -56,7 +57,7 @@ fn units(node: &NodePlan) -> Vec<String> {
 }
 
 pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
-    let mut steps = place_steps(plan);
+    let mut steps = places::steps(plan);
     steps
         .push(step("The namespaces and what stands in them:", ["kubectl apply --server-side -k manifests".to_owned()]));
     if plan.cluster.data_plane.cilium().is_some() {
@@ -145,58 +146,6 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
                 gateway.name
             )],
         ));
-    }
-    steps
-}
-
-/// A cluster to try a spec, or the settings of the one there is.
-fn place_steps(plan: &Plan) -> Vec<Value> {
-    match plan.cluster.distribution {
-        None => Vec::new(),
-        Some(Distribution::Kind {}) => {
-            let mut step = step(
-                "The cluster, as containers of this machine:",
-                ["kind create cluster --config kind/cluster.yaml".to_owned()],
-            );
-            let mut notes = vec![
-                "It has at most three nodes a pool, and no more than a gateway has pods. Its ports lead to the first node of a pool, from this machine alone.".to_owned(),
-                "Its nodes are called after the cluster: `kubectl get nodes` lists them.".to_owned(),
-            ];
-            if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
-                notes.push("MetalLB's addresses have to lie in the containers' network, which `docker network inspect kind` shows; they answer from this machine where it runs Linux.".to_owned());
-            }
-            step["notes"] = json!(notes);
-            vec![step]
-        }
-        Some(Distribution::K3s { .. }) => k3s_steps(plan),
-    }
-}
-
-fn k3s_steps(plan: &Plan) -> Vec<Value> {
-    let files = places::k3s(plan);
-    let mut steps: Vec<Value> = files
-        .iter()
-        .map(|(name, _)| {
-            let (who, unit) = if *name == "agent.yaml" { ("agent", "k3s-agent") } else { ("server", "k3s") };
-            step(
-                format!("Each k3s {who}, one after the other; before k3s is installed the last command is left out:"),
-                [
-                    "NODE=node.example.net".to_owned(),
-                    format!("ssh root@\"$NODE\" 'mkdir -p /etc/rancher/k3s/config.yaml.d && cat > /etc/rancher/k3s/config.yaml.d/portgen.yaml' < k3s/{name}"),
-                    format!("ssh root@\"$NODE\" systemctl restart {unit}"),
-                ],
-            )
-        })
-        .collect();
-    if let Some(last) = steps.last_mut() {
-        let mut notes = Vec::new();
-        if plan.cluster.families.len() == 2 {
-            notes.push("A dual-stack k3s is made, not changed: `cluster-cidr` and `service-cidr` name a network of each family before the first server starts.");
-        }
-        if matches!(plan.cluster.cni, Cni::Cilium | Cni::Calico) {
-            notes.push("Another network plugin than k3s's own is chosen before the first server starts as well.");
-        }
-        last["notes"] = json!(notes);
     }
     steps
 }
@@ -376,7 +325,7 @@ fn host(plan: &Plan, gateway: &Gateway, commands: &mut Vec<String>) -> String {
     }
     if gateway.needs.service_type != ServiceType::LoadBalancer {
         return match plan.cluster.distribution {
-            Some(Distribution::Kind {}) => url_host(places::host(plan)),
+            Some(Distribution::Kind {}) => url_host(place(plan)),
             _ => "node.example.net".to_owned(),
         };
     }

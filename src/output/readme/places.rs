@@ -1,0 +1,59 @@
+//! What to run first where a spec is tried: a cluster of kind, the settings of k3s.
+
+use serde_json::{Value, json};
+
+use super::super::places::k3s;
+use super::step;
+use crate::plan::{Cni, Distribution, Plan, Strategy};
+
+/// A cluster to try a spec, or the settings of the one there is.
+pub fn steps(plan: &Plan) -> Vec<Value> {
+    match plan.cluster.distribution {
+        None => Vec::new(),
+        Some(Distribution::Kind {}) => {
+            let mut step = step(
+                "The cluster, as containers of this machine:",
+                ["kind create cluster --config kind/cluster.yaml".to_owned()],
+            );
+            let mut notes = vec![
+                "It has at most three nodes a pool, and no more than a gateway has pods. Its ports lead to the first node of a pool, from this machine alone.".to_owned(),
+                "Its nodes are called after the cluster: `kubectl get nodes` lists them.".to_owned(),
+            ];
+            if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
+                notes.push("MetalLB's addresses have to lie in the containers' network, which `docker network inspect kind` shows; they answer from this machine where it runs Linux.".to_owned());
+            }
+            step["notes"] = json!(notes);
+            vec![step]
+        }
+        Some(Distribution::K3s { .. }) => k3s_steps(plan),
+    }
+}
+
+fn k3s_steps(plan: &Plan) -> Vec<Value> {
+    let files = k3s(plan);
+    let mut steps: Vec<Value> = files
+        .iter()
+        .map(|(name, _)| {
+            let (who, unit) = if *name == "agent.yaml" { ("agent", "k3s-agent") } else { ("server", "k3s") };
+            step(
+                format!("Each k3s {who}, one after the other; before k3s is installed the last command is left out:"),
+                [
+                    "NODE=node.example.net".to_owned(),
+                    format!("ssh root@\"$NODE\" 'mkdir -p /etc/rancher/k3s/config.yaml.d && cat > /etc/rancher/k3s/config.yaml.d/portgen.yaml' < k3s/{name}"),
+                    format!("ssh root@\"$NODE\" systemctl restart {unit}"),
+                ],
+            )
+        })
+        .collect();
+    if let Some(last) = steps.last_mut() {
+        let mut notes = Vec::new();
+        if plan.cluster.families.len() == 2 {
+            notes.push("A dual-stack k3s is made, not changed: `cluster-cidr` and `service-cidr` name a network of each family before the first server starts.");
+        }
+        if matches!(plan.cluster.cni, Cni::Cilium | Cni::Calico) {
+            notes.push("Another network plugin than k3s's own is chosen before the first server starts as well.");
+        }
+        last["notes"] = json!(notes);
+    }
+    steps
+}
