@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::grammar::{DnsLabel, Family};
+use crate::plan::knowledge::{Form, Verdict, verdict};
 use crate::plan::{Announce, Gateway, Plan, Strategy};
 
 /// A network for documentation, IPv4 and IPv6, and the first host that is tried.
@@ -68,6 +69,15 @@ pub fn node_addresses(plan: &Plan, pool: &DnsLabel, family: Family) -> Vec<IpAdd
 pub fn named<'a>(plan: &'a Plan, pool: &DnsLabel, family: Family) -> impl Iterator<Item = IpAddr> + use<'a> {
     let addresses = plan.pools.get(pool).map_or(&[][..], |pool| &pool.addresses);
     addresses.iter().map(|address| address.0).filter(move |address| Family::of(*address) == family)
+}
+
+/// Why a gateway's Service gets no address at all, where Cilium would have to hand it out and does not.
+pub fn unassigned(plan: &Plan, gateway: &Gateway) -> Option<&'static str> {
+    let Strategy::CiliumLoadBalancer { .. } = gateway.strategy else { return None };
+    match verdict(Form::of(gateway), plan.cluster.data_plane, &plan.cluster.families) {
+        Verdict::Refused { reason, .. } => Some(reason),
+        _ => None,
+    }
 }
 
 /// Where clients find a gateway beside the nodes' own addresses.

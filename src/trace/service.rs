@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::addresses::announced_addresses;
+use super::addresses::{announced_addresses, unassigned};
 use super::packet::Packet;
 use super::world::{Side, World};
 use crate::grammar::{Cidr, DnsLabel, Family};
@@ -51,7 +51,10 @@ impl Service {
             return Vec::new();
         }
         let claimed = matches!(&gateway.strategy, Strategy::ExternalIps { .. }) && needs.status_ips.is_empty();
-        let addresses = announced_addresses(plan, gateway, family);
+        let addresses = match unassigned(plan, gateway) {
+            Some(_) => Vec::new(),
+            None => announced_addresses(plan, gateway, family),
+        };
         let service = |port: &crate::plan::PortPlan| {
             let public = port.port.get();
             let at = addresses.iter().map(|&address| {

@@ -78,6 +78,11 @@ impl<'a> Walker<'a> {
         let mut packet = Packet::new(question.protocol, source, to, port);
         packet.came = came;
         let page = world.page(question.protocol, port);
+        if let Some((_, reason)) = world.unassigned.iter().find(|(address, _)| *address == to) {
+            self.hop("network", ("route", None), "network", "nobody has the address", Vec::new());
+            let why = format!("the Service stays without an address: {reason}");
+            return (flow, Ending { page, ..ending(Verdict::Dropped, why) });
+        }
         if question.origin == Origin::Client && world.is_announced(to) {
             let matched = world.announcer(to).unwrap_or("the network brings the address to a node");
             self.hop("network", ("route", None), "network", matched, Vec::new());

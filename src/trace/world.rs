@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::addresses::{CLIENT, Example, NODE, POD, named, node_address};
+use super::addresses::{CLIENT, Example, NODE, POD, announced_addresses, named, node_address, unassigned};
 use super::listeners::{self, Mapped, Process, Role};
 use super::packet::Interface;
 use super::service::{Frontend, Service};
@@ -11,7 +11,7 @@ use crate::grammar::{DnsLabel, Family, Port};
 use crate::output::Fault;
 use crate::output::node::nft::{Chain, ChainKind, Hook, Match, Rule, Ruleset, Statement};
 use crate::output::node::{NFT_FILE, NodeFile, iptables, limits_file, nft};
-use crate::plan::{DataPlane, Gateway, KubeProxyMode, Mechanism, Plan, PortPlan, Protocol, Strategy};
+use crate::plan::{Announce, DataPlane, Gateway, KubeProxyMode, Mechanism, Plan, PortPlan, Protocol, Strategy};
 
 /// One of the two nodes: the one that is asked, and another one of its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct World {
     pub mapped: Vec<Mapped>,
     /// Where the pods are.
     pub pods: Pods,
+    /// Addresses that a spec means for a Service and nobody gives it, with the reason.
+    pub unassigned: Vec<(IpAddr, &'static str)>,
     /// What to know of the addresses.
     pub notes: Vec<String>,
     /// The same over IPv4, where a proxy goes on over IPv4.
@@ -69,6 +71,13 @@ pub struct World {
     pods_at: [IpAddr; 2],
     gateway_pods_at: [IpAddr; 2],
     client: IpAddr,
+}
+
+/// The addresses of a Service that stays without one; those of nodes are still the nodes'.
+fn nobodys(plan: &Plan, gateway: &Gateway, family: Family) -> Vec<(IpAddr, &'static str)> {
+    let of_nodes = gateway.strategy.announced().is_none_or(|(announced, _)| announced.how == Announce::Node);
+    let Some(reason) = unassigned(plan, gateway).filter(|_| !of_nodes) else { return Vec::new() };
+    announced_addresses(plan, gateway, family).into_iter().map(|address| (address, reason)).collect()
 }
 
 /// A line of the limits.
@@ -113,6 +122,7 @@ impl World {
         let mut world = Self {
             data_plane: plan.cluster.data_plane,
             services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, pool, family)).collect(),
+            unassigned: plan.gateways.values().flat_map(|gateway| nobodys(plan, gateway, family)).collect(),
             ruleset: None,
             recipe: recipe(plan, pool),
             limits: Vec::new(),

@@ -9,7 +9,7 @@ use libtest_mimic::Trial;
 use portgen::check;
 use portgen::grammar::Port;
 use portgen::output::node;
-use portgen::plan::{Plan, PortPlan, Protocol, ServiceType};
+use portgen::plan::{Announce, Plan, PortPlan, Protocol, ServiceType};
 use portgen::trace::{self, Destination, Origin, Pods, Question, Seen, Trace, Verdict};
 
 use crate::cases::{CASES, Case};
@@ -188,9 +188,10 @@ fn told(plan: &Plan, trace: &Trace) -> (Outcome, String) {
 fn questions(plan: &Plan, family: Family, probe: Probe) -> Option<Vec<Question>> {
     let gateway = plan.gateways.values().next().expect("a gateway");
     let edge = |node: usize| {
-        // Addresses that a Service names in its status are the nodes' own.
+        // Addresses that a Service names in its status are the nodes' own, and those of node IPAM.
         let needs = &gateway.needs;
-        let announced = needs.service_type == ServiceType::LoadBalancer && needs.status_ips.is_empty();
+        let of_nodes = gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::Node);
+        let announced = needs.service_type == ServiceType::LoadBalancer && needs.status_ips.is_empty() && !of_nodes;
         family.of(if announced { LOAD_BALANCER } else { NODES[node] })
     };
     let loopback: IpAddr = match family {
