@@ -88,6 +88,8 @@ checks! {
     single_ip_family,
     single_node,
     single_replica,
+    sync_periods,
+    sync_periods_reversed,
     toleration_refused,
     unknown_name,
     unproven_combination,

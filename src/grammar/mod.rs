@@ -293,6 +293,28 @@ verbatim!(
     }
 );
 
+impl GoDuration {
+    /// How long it is; without an end where that is longer than any clock.
+    #[must_use]
+    pub fn get(&self) -> std::time::Duration {
+        let mut rest = self.as_str();
+        let mut milliseconds: u64 = 0;
+        while let Some(digits) = rest.find(|c: char| !c.is_ascii_digit()) {
+            let number: u64 = rest[..digits].parse().unwrap_or(u64::MAX);
+            let unit = &rest[digits..];
+            let (scale, length) = match unit.as_bytes() {
+                [b'm', b's', ..] => (1, 2),
+                [b's', ..] => (1_000, 1),
+                [b'm', ..] => (60_000, 1),
+                _ => (3_600_000, 1),
+            };
+            milliseconds = milliseconds.saturating_add(number.saturating_mul(scale));
+            rest = &unit[length..];
+        }
+        std::time::Duration::from_millis(milliseconds)
+    }
+}
+
 /// Control characters, and those that reorder or hide what a reader sees.
 #[must_use]
 pub fn is_unprintable(c: char) -> bool {

@@ -36,6 +36,12 @@ pub fn settings(plan: &Plan) -> Option<Value> {
         Some(NodePortAddresses::Networks(networks)) => config["nodePortAddresses"] = json!(networks),
         None => {}
     }
+    let section = mode.to_string();
+    for (field, period) in [("minSyncPeriod", &plan.cluster.sync.min), ("syncPeriod", &plan.cluster.sync.full)] {
+        if let Some(period) = period {
+            config[&section][field] = json!(period);
+        }
+    }
     (config != plain).then_some(config)
 }
 

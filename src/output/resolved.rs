@@ -29,6 +29,11 @@ pub fn resolved(plan: &Plan) -> Value {
     if let Some(addresses) = &cluster.node_port_addresses {
         proxy["nodePortAddresses"] = json!(addresses);
     }
+    for (field, period) in [("minSyncPeriod", &cluster.sync.min), ("syncPeriod", &cluster.sync.full)] {
+        if let Some(period) = period {
+            proxy[field] = json!(period);
+        }
+    }
     if let Some(gateway) = &cluster.own_gateway {
         let mut own = json!({"api": gateway.api});
         for (field, port) in gateway.ports() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::node::{Door, NodePlan, Way};
 use super::{
     Accepted, Around, Bind, Cluster, Cni, Dangling, DataPlane, Gateway, KubeProxyMode, Named, Needs, OwnGateway, Owner,
-    Plan, PodSecurity, Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy,
+    Plan, PodSecurity, Pool, PortPlan, Protocol, Replicas, Security, Service, ServiceType, Slot, Strategy, SyncPeriods,
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
@@ -52,6 +52,12 @@ fn cluster(written: &spec::Cluster) -> Cluster {
     };
     let (spec::ServiceProxy::KubeProxy { strict_arp, node_port_addresses, .. }
     | spec::ServiceProxy::Cilium { strict_arp, node_port_addresses, .. }) = &written.service_proxy;
+    let sync = match &written.service_proxy {
+        spec::ServiceProxy::KubeProxy { min_sync_period, sync_period, .. } => {
+            SyncPeriods { min: min_sync_period.clone(), full: sync_period.clone() }
+        }
+        spec::ServiceProxy::Cilium { .. } => SyncPeriods::default(),
+    };
     let (own_gateway, cilium_values) = match &written.service_proxy {
         spec::ServiceProxy::KubeProxy { .. } => (None, serde_json::Map::new()),
         spec::ServiceProxy::Cilium { gateway, values, .. } => {
@@ -70,6 +76,7 @@ fn cluster(written: &spec::Cluster) -> Cluster {
         strict_arp: strict_arp.unwrap_or(false),
         node_port_addresses: node_port_addresses.clone(),
         metal_lb: written.metal_lb.as_ref().map_or(MetalLbVersion::NEWEST, |metal_lb| metal_lb.version),
+        sync,
         own_gateway,
         cilium_values,
         distribution: written.distribution.clone(),

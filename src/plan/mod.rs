@@ -20,8 +20,8 @@ use std::collections::BTreeMap;
 use crate::chart::Chart;
 use crate::finding::Route;
 use crate::grammar::{
-    Address, CiliumVersion, DnsLabel, Family, InterfaceName, KubernetesVersion, MetalLbVersion, Port, PortName,
-    PortRange,
+    Address, CiliumVersion, DnsLabel, Family, GoDuration, InterfaceName, KubernetesVersion, MetalLbVersion, Port,
+    PortName, PortRange,
 };
 pub use crate::input::spec::{
     Announce, AwsController, AwsTarget, Bind, CiliumGatewayApi, ClaimForm, CloudProvider, Cni, DirectNodePort,
@@ -90,6 +90,8 @@ pub struct Cluster {
     pub metal_lb: MetalLbVersion,
     /// Where kube-proxy serves node ports, if the spec says so.
     pub node_port_addresses: Option<NodePortAddresses>,
+    /// How often kube-proxy writes and looks at its rules, where the spec says so.
+    pub sync: SyncPeriods,
     /// Cilium's own gateway on the nodes.
     pub own_gateway: Option<OwnGateway>,
     /// Extra Helm values for Cilium.
@@ -98,6 +100,15 @@ pub struct Cluster {
     pub distribution: Option<Distribution>,
     /// A kube-proxy mode that was named beside a Cilium that replaces kube-proxy.
     pub idle_mode: bool,
+}
+
+/// How often kube-proxy writes and looks at its rules; its own defaults where nothing is said.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SyncPeriods {
+    /// The shortest time between two changes.
+    pub min: Option<GoDuration>,
+    /// How often without a change.
+    pub full: Option<GoDuration>,
 }
 
 /// What turns a Service into packets.

@@ -69,6 +69,7 @@ pub const OBJECTS: &[&str] = &[
     "same-nodes-in-two-pools",
     "shared-address-apart",
     "shared-address-refused",
+    "sync-periods-reversed",
     "toleration-refused",
     "unknown-name",
     "unused-accept",

@@ -11,7 +11,7 @@ use crate::plan::knowledge::{DEPRECATIONS, Deprecation, Form, Plane, Verdict, ce
 pub fn page() -> Page {
     let mut parts = vec![
         Part::Text(
-            "`works` was seen with packets, IPv4 and IPv6 alike. `documented` is done by somebody else's software, as that says; no packets of ours went all the way. `not proven` follows from what works and was not tried. `refused` fails. The columns: three modes of kube-proxy, Cilium in its place, Cilium beside it."
+            "`works` was seen with packets, IPv4 and IPv6 alike. `documented` is done by somebody else's software, as that says; no packets of ours went all the way. An address that somebody announces is brought to the node by a route: the announcement itself is MetalLB's or Cilium's. `not proven` follows from what works and was not tried. `refused` fails. The columns: three modes of kube-proxy, Cilium in its place, Cilium beside it."
                 .to_owned(),
         ),
         matrix(Form::ALL),

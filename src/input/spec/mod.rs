@@ -6,8 +6,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::grammar::{
-    Address, ChartVersion, CiliumVersion, DnsLabel, Family, InterfaceName, KubernetesVersion, LabelKey, LabelValue,
-    MetalLbVersion, Port, PortName, PortRange, Sentence,
+    Address, ChartVersion, CiliumVersion, DnsLabel, Family, GoDuration, InterfaceName, KubernetesVersion, LabelKey,
+    LabelValue, MetalLbVersion, Port, PortName, PortRange, Sentence,
 };
 
 mod bounded;
@@ -137,6 +137,12 @@ pub enum ServiceProxy {
         /// `primary` or networks: where it serves node ports; its own default unless said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         node_port_addresses: Option<NodePortAddresses>,
+        /// The shortest time between two changes of its rules; its own default, `1s`, unless said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        min_sync_period: Option<GoDuration>,
+        /// How often it looks at its rules without a change; its own default, `30s`, unless said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        sync_period: Option<GoDuration>,
     },
     /// Cilium's agent.
     Cilium {
