@@ -130,12 +130,14 @@ fn no_way_leads_around_what_is_shut() {
         for gateway in plan.gateways.values() {
             let shut =
                 matches!(gateway.strategy, Strategy::NodePortRedirect { direct_node_port: DirectNodePort::Deny, .. });
-            let asked = gateway.pools.iter().flat_map(|pool| gateway.ports.values().map(move |port| (pool, port)));
+            // kube-proxy opens a node port on every node, whoever runs there.
+            let asked = plan.pools.keys().flat_map(|pool| gateway.ports.values().map(move |port| (pool, port)));
             for (pool, port) in asked {
+                let public = gateway.pools.contains(pool).then_some((port.port, false));
                 let files = plan.nodes.get(pool).map(|node| node::files(&plan, pool, node).unwrap());
                 let files = files.unwrap_or_default();
                 let node_port = port.node_port.map(|number| (number, shut));
-                for (number, shut) in [(port.port, false)].into_iter().chain(node_port) {
+                for (number, shut) in public.into_iter().chain(node_port) {
                     for family in plan.cluster.families.iter().copied() {
                         for (origin, pods) in all_of(&ORIGINS, &PODS) {
                             let to = format!("{pool}:{number}");
@@ -179,7 +181,35 @@ fn a_node_of_another_pool_has_no_pod() {
     let met = |to: &str| stdout(&portgen(scene.path(), &["trace", "--to", to]));
     assert!(met("public:30080").contains("arrives at apisix"), "{}", met("public:30080"));
     assert!(met("internal:30080").contains("no pod of the gateway is on this node"), "{}", met("internal:30080"));
-    assert!(met("public:31080").contains("a pod on another node"), "{}", met("public:31080"));
+    assert!(met("public:31080").contains("is a node port, and shut"), "{}", met("public:31080"));
+}
+
+/// kube-proxy opens a node port on nodes of every pool; there it is shut, or held to the allow-list, as on the gateway's own.
+#[test]
+fn a_node_of_another_pool_is_no_way_around() {
+    let scene = tempfile::tempdir().unwrap();
+    let spec = fs::read_to_string(root().join(TWO)).unwrap();
+    let met = |spec: &str, arguments: &str| {
+        fs::write(scene.path().join("portgen.yaml"), spec).unwrap();
+        let words: Vec<&str> = ["trace", "--to"].into_iter().chain(arguments.split(' ')).collect();
+        stdout(&portgen(scene.path(), &words))
+    };
+    for (to, why) in [
+        ("public:31080 --source 10.1.2.3", "port 31080 is a node port, and shut"),
+        ("public:31443 --family ipv6 --from pod", "port 31443 is a node port, and shut"),
+        ("public:31443 --from node", "port 31443 is a node port, and shut"),
+        ("internal:30443 --protocol udp", "port 30443 is a node port, and shut"),
+    ] {
+        assert!(met(&spec, to).contains(why), "{}", met(&spec, to));
+    }
+    let open = spec.replace("allowFrom", "directNodePort: allow\n      allowFrom");
+    let arrives = met(&open, "public:31080 --source 10.1.2.3");
+    assert!(arrives.contains("arrives at kong") && arrives.contains("a pod on another node"), "{arrives}");
+    for outside in ["public:31080", "public:31080 --family ipv6"] {
+        assert!(met(&open, outside).contains("its source is not in `allowFrom`"), "{}", met(&open, outside));
+    }
+    let everyone = open.replace("      allowFrom: [10.0.0.0/8, \"fd00::/8\"]\n", "");
+    assert!(met(&everyone, "public:31080").contains("arrives at kong"), "{}", met(&everyone, "public:31080"));
 }
 
 /// Examples never take the place of an address that a spec names.

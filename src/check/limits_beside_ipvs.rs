@@ -18,7 +18,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values().filter(|gateway| gateway.strategy.limits().is_some()) {
         // The rewrite is counted at the node port, which no Service address answers on.
         let public = plan.nodes.values().flat_map(|node| &node.doors).any(|door| {
-            door.gateway == gateway.name && !matches!(door.way, Way::Rewrite { .. })
+            door.gateway == gateway.name && door.is_public() && !matches!(door.way, Way::Rewrite { .. })
         });
         if public {
             findings.push(

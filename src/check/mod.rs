@@ -62,6 +62,7 @@ checks! {
     node_count,
     node_ipam_selector,
     node_port_addresses,
+    node_port_left_open,
     node_port_out_of_range,
     node_port_taken_twice,
     node_port_unset,

@@ -1,7 +1,9 @@
 //! A gateway on several pools of which one selects no nodes of its own.
 
 use crate::finding::{Finding, Place, Rule, Severity};
-use crate::plan::Plan;
+use crate::grammar::DnsLabel;
+use crate::plan::node::NodePlan;
+use crate::plan::{Gateway, Plan};
 
 pub static RULE: Rule = Rule {
     name: "pool-without-labels",
@@ -12,16 +14,11 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
-        let node_files = gateway.pools.iter().any(|pool| plan.nodes.contains_key(pool));
-        for name in &gateway.pools {
-            let pool = &plan.pools[name];
-            if !pool.node_selector.is_empty() || (gateway.pools.len() < 2 && !(node_files && plan.pools.len() > 1)) {
-                continue;
-            }
+        for name in gateway.pools.iter().filter(|name| lacks_labels(plan, gateway, name)) {
             findings.push(
                 Finding::new(
                     &RULE,
-                    Place::Key(pool.route.clone()),
+                    Place::Key(plan.pools[name].route.clone()),
                     format!("pool `{name}` has no `nodeSelector`, so the pods of `{}` cannot be told to run there", gateway.name),
                     "label its nodes and name the label in `nodeSelector`",
                 )
@@ -29,4 +26,11 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             );
         }
     }
+}
+
+/// Whether a gateway runs on a pool that must have labels, and has none.
+pub fn lacks_labels(plan: &Plan, gateway: &Gateway, name: &DnsLabel) -> bool {
+    let node_files = gateway.pools.iter().filter_map(|pool| plan.nodes.get(pool)).any(NodePlan::has_gateways);
+    let told_apart = gateway.pools.len() >= 2 || (node_files && plan.pools.len() > 1);
+    told_apart && gateway.pools.contains(name) && plan.pools[name].node_selector.is_empty()
 }

@@ -13,11 +13,12 @@ pub static RULE: Rule = Rule {
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for node in plan.nodes.values() {
-        for door in &node.doors {
+        for door in node.doors.iter().filter(|door| door.is_public()) {
             let taken = node.doors.iter().find(|other| match other.way {
-                Way::Rewrite { node_port, .. } | Way::Proxy { node_port, .. } => {
-                    other.protocol == door.protocol && node_port == door.port
-                }
+                Way::Rewrite { node_port, .. }
+                | Way::Proxy { node_port, .. }
+                | Way::Shut { node_port }
+                | Way::Guard { node_port } => other.protocol == door.protocol && node_port == door.port,
                 Way::Redirect { .. } | Way::Open => false,
             });
             if let Some(other) = taken {

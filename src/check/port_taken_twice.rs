@@ -30,7 +30,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for pool in plan.pools.keys() {
         let mut taken: BTreeMap<(Protocol, u16), (Holder, &str)> = BTreeMap::new();
         let here = format!(" on the nodes of `{pool}`");
-        for door in plan.nodes.get(pool).into_iter().flat_map(|node| &node.doors) {
+        for door in plan.nodes.get(pool).into_iter().flat_map(|node| &node.doors).filter(|door| door.is_public()) {
             let holder = |field: &str| (format!("`{}` of `{}`", door.name, door.gateway), door.route.key(field));
             let mut ports = vec![(door.port.get(), holder("port"))];
             if let Way::Redirect { to } = door.way {

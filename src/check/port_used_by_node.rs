@@ -97,7 +97,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         }
     };
     for node in plan.nodes.values() {
-        for door in &node.doors {
+        for door in node.doors.iter().filter(|door| door.is_public()) {
             say(door.protocol, door.port.get(), door.route.key("port"), findings);
             if let Way::Redirect { to } = door.way {
                 say(door.protocol, to.get(), door.route.key("targetPort"), findings);

@@ -1,5 +1,6 @@
 //! Two pools that select the same nodes: the files of one overwrite those of the other.
 
+use super::pool_without_labels::lacks_labels;
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::plan::{Plan, Pool};
 
@@ -17,7 +18,12 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             let same = pool.node_selector == other.node_selector && !pool.node_selector.is_empty();
             // Every node of the narrower pool is in the wider one, too.
             let files = plan.nodes.contains_key(*name) && plan.nodes.contains_key(*other_name);
-            let within = files && (narrows(pool, other) || narrows(other, pool));
+            // A pool that must have labels and has none is another rule's.
+            let unlabelled = |name| plan.gateways.values().any(|gateway| lacks_labels(plan, gateway, name));
+            let within = files
+                && !unlabelled(name)
+                && !unlabelled(other_name)
+                && (narrows(pool, other) || narrows(other, pool));
             let shares_address = pool.addresses.iter().any(|address| other.addresses.contains(address));
             if same || within || shares_address {
                 findings.push(

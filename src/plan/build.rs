@@ -336,9 +336,15 @@ fn nodes(
     for (name, pool) in pools {
         let mut doors = Vec::new();
         let mut unprivileged_port_start = None;
-        for gateway in gateways.values().filter(|gateway| gateway.pools.contains(name)) {
+        for gateway in gateways.values() {
+            let here = gateway.pools.contains(name);
+            // What a system cannot be told, a rule says.
+            if !here && !pool.os.takes_files() {
+                continue;
+            }
             for (port_name, port) in &gateway.ports {
-                let Some(way) = gateway.strategy.way(port) else { continue };
+                let way = if here { gateway.strategy.way(port) } else { gateway.strategy.way_elsewhere(port) };
+                let Some(way) = way else { continue };
                 if way == Way::Open && port.target_port.get() < 1024 {
                     let lowest = unprivileged_port_start.get_or_insert(port.target_port);
                     *lowest = (*lowest).min(port.target_port);
@@ -351,7 +357,8 @@ fn nodes(
                     port: port.port,
                     way,
                     allow_from: gateway.strategy.allow_from().to_vec(),
-                    limits: gateway.strategy.limits(),
+                    // Counted where the gateway runs.
+                    limits: gateway.strategy.limits().filter(|_| here),
                 });
             }
         }

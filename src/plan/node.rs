@@ -67,9 +67,25 @@ pub enum Way {
     },
     /// Nothing: a process on the node has the port itself.
     Open,
+    /// The gateway runs on other nodes, and kube-proxy opens its node port on this one too: drops what comes for it.
+    Shut {
+        /// The node port.
+        node_port: Port,
+    },
+    /// The same, where the node port is to stay reachable: drops what comes for it from a source that is not allowed.
+    Guard {
+        /// The node port.
+        node_port: Port,
+    },
 }
 
 impl Door {
+    /// Whether its gateway runs here, so that clients connect to the public port.
+    #[must_use]
+    pub fn is_public(&self) -> bool {
+        !matches!(self.way, Way::Shut { .. } | Way::Guard { .. })
+    }
+
     /// The ports that packets carry where limits count: after the rewrite, before a redirect, and the port a process
     /// listens on, which must be no way around them.
     #[must_use]
@@ -79,6 +95,7 @@ impl Door {
             Way::Redirect { to } => vec![self.port, to],
             Way::Proxy { node_port, direct: true } => vec![self.port, node_port],
             Way::Proxy { .. } | Way::Open => vec![self.port],
+            Way::Shut { node_port } | Way::Guard { node_port } => vec![node_port],
         }
     }
 
@@ -103,9 +120,9 @@ impl NodePlan {
     #[must_use]
     pub fn needs_nft(&self) -> bool {
         self.doors.iter().any(|door| match door.way {
-            Way::Rewrite { .. } | Way::Redirect { .. } => true,
+            Way::Rewrite { .. } | Way::Redirect { .. } | Way::Shut { .. } => true,
             Way::Proxy { direct, .. } => !direct || !door.allow_from.is_empty(),
-            Way::Open => !door.allow_from.is_empty(),
+            Way::Open | Way::Guard { .. } => !door.allow_from.is_empty(),
         })
     }
 
@@ -113,6 +130,12 @@ impl NodePlan {
     #[must_use]
     pub fn needs_iptables(&self) -> bool {
         self.doors.iter().any(|door| door.limits.is_some())
+    }
+
+    /// Whether gateways run here, and not only elsewhere.
+    #[must_use]
+    pub fn has_gateways(&self) -> bool {
+        self.doors.iter().any(Door::is_public)
     }
 
     /// Whether any door is a proxy in user space.

@@ -275,7 +275,9 @@ mod tests {
                 let way = match number % 11 {
                     0 => Way::Open,
                     1 | 2 => Way::Proxy { node_port, direct },
-                    3..6 => Way::Redirect { to: port(number + 20_000) },
+                    3 => Way::Shut { node_port },
+                    4 => Way::Guard { node_port },
+                    5 | 6 => Way::Redirect { to: port(number + 20_000) },
                     _ => Way::Rewrite { node_port, direct },
                 };
                 door(number, way)

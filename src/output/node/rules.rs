@@ -61,8 +61,11 @@ pub fn chains(node: &NodePlan) -> Vec<Chain> {
     if !udp.is_empty() {
         chains.push(early_output(node, &udp));
     }
+    if !tcp.is_empty() || shut_elsewhere(node).next().is_some() {
+        chains.push(output(node, &tcp));
+    }
     if !tcp.is_empty() {
-        chains.extend([output(node, &tcp), refuse(&tcp)]);
+        chains.push(refuse(&tcp));
     }
     let answered_by_rules: Vec<Rewrite<'_>> = tcp.iter().filter(|_| node.ipvs).chain(&udp).copied().collect();
     if !answered_by_rules.is_empty() {
@@ -111,7 +114,7 @@ fn early_prerouting(node: &NodePlan, udp: &[Rewrite<'_>]) -> Chain {
     let mut rules = for_this_node();
     rules.extend(not_our_own(node));
     rules.extend(udp.iter().flat_map(|rewrite| errors_in(node, rewrite)));
-    rules.extend(shut(udp));
+    rules.extend(shut(kept_for_the_rewrite(udp)));
     for rewrite in udp.iter().filter(|rewrite| rewrite.direct) {
         rules.extend(allow_list(rewrite.door, rewrite.node_port));
     }
@@ -130,11 +133,24 @@ fn early_prerouting(node: &NodePlan, udp: &[Rewrite<'_>]) -> Chain {
     }
 }
 
-/// Node ports that nobody but the rewrite may use.
-fn shut(rewrites: &[Rewrite<'_>]) -> Vec<Rule> {
+/// Drops what comes for these ports, each once.
+fn shut(ports: impl Iterator<Item = (Protocol, Port)>) -> Vec<Rule> {
     let mut shut = BTreeSet::new();
-    let ports = rewrites.iter().filter(|rewrite| !rewrite.direct).map(|one| (one.door.protocol, one.node_port));
     ports.filter(|port| shut.insert(*port)).map(|(protocol, port)| drop_port(protocol, port, Vec::new())).collect()
+}
+
+/// Node ports that nobody but the rewrite may use.
+fn kept_for_the_rewrite(rewrites: &[Rewrite<'_>]) -> impl Iterator<Item = (Protocol, Port)> {
+    rewrites.iter().filter(|rewrite| !rewrite.direct).map(|one| (one.door.protocol, one.node_port))
+}
+
+/// Node ports of gateways on other nodes. Behind connection tracking, UDP too: nothing is rewritten here, and answers that
+/// come to such a port pass.
+fn shut_elsewhere(node: &NodePlan) -> impl Iterator<Item = (Protocol, Port)> {
+    node.doors.iter().filter_map(|door| match door.way {
+        Way::Shut { node_port } => Some((door.protocol, node_port)),
+        _ => None,
+    })
 }
 
 /// Leaves the one family alone that a cluster does without.
@@ -154,13 +170,18 @@ fn prerouting(node: &NodePlan, tcp: &[Rewrite<'_>]) -> Chain {
     let here = |door: &&Door| !(door.protocol == Protocol::UDP && matches!(door.way, Way::Rewrite { .. }));
     let mut shut = BTreeSet::new();
     for door in node.doors.iter().filter(here) {
-        if let Way::Rewrite { node_port, direct: false } | Way::Proxy { node_port, direct: false } = door.way
+        if let Way::Rewrite { node_port, direct: false }
+        | Way::Proxy { node_port, direct: false }
+        | Way::Shut { node_port } = door.way
             && shut.insert((door.protocol, node_port))
         {
             rules.push(drop_port(door.protocol, node_port, Vec::new()));
         }
         // Where the node port stays open, it is no way around the allow-list.
-        if let Way::Rewrite { node_port, direct: true } | Way::Proxy { node_port, direct: true } = door.way {
+        if let Way::Rewrite { node_port, direct: true }
+        | Way::Proxy { node_port, direct: true }
+        | Way::Guard { node_port } = door.way
+        {
             rules.extend(allow_list(door, node_port));
         }
         if let Way::Redirect { to: listener } = door.way {
@@ -172,7 +193,7 @@ fn prerouting(node: &NodePlan, tcp: &[Rewrite<'_>]) -> Chain {
     }
     // From here on only where clients come in.
     let mut inside = Vec::new();
-    for door in node.doors.iter().filter(here).filter(|door| door.way != Way::Open) {
+    for door in node.doors.iter().filter(here).filter(|door| door.is_public() && door.way != Way::Open) {
         inside.extend(allow_list(door, door.port));
     }
     let rewritten: Vec<Rule> = tcp.iter().flat_map(rewrite_to_node_port).collect();
@@ -317,21 +338,27 @@ fn loopback_networks() -> [Cidr; 2] {
 /// The node's own connections to its own addresses, except 127.0.0.1 and ::1: kube-proxy does not serve those alike.
 fn output(node: &NodePlan, tcp: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return]), answers_pass()];
-    rules.extend(to_itself(node, tcp));
+    rules.extend(to_itself(node, tcp, shut_elsewhere(node)));
     Chain { name: "output", kind: ChainKind::Filter, hook: Hook::Output, priority: AFTER_TRACKING, rules }
 }
 
 fn early_output(node: &NodePlan, udp: &[Rewrite<'_>]) -> Chain {
     let mut rules = vec![Rule::new([Match::OutInterfaceIsNot(loopback())], [Statement::Return])];
-    rules.extend(to_itself(node, udp));
+    rules.extend(to_itself(node, udp, std::iter::empty()));
     Chain { name: "early_output", kind: ChainKind::Filter, hook: Hook::Output, priority: BEFORE_TRACKING, rules }
 }
 
-fn to_itself(node: &NodePlan, rewrites: &[Rewrite<'_>]) -> Vec<Rule> {
+fn to_itself(
+    node: &NodePlan,
+    rewrites: &[Rewrite<'_>],
+    also_shut: impl Iterator<Item = (Protocol, Port)>,
+) -> Vec<Rule> {
     let mut rules = not_our_own(node);
     rules.extend(loopback_networks().map(|net| Rule::new([Match::DestinationIn(net)], [Statement::Return])));
-    rules.extend(shut(rewrites));
-    rules.extend(absent(node));
+    rules.extend(shut(kept_for_the_rewrite(rewrites).chain(also_shut)));
+    if !rewrites.is_empty() {
+        rules.extend(absent(node));
+    }
     rules.extend(rewrites.iter().flat_map(rewrite_to_node_port));
     rules
 }

@@ -8,8 +8,8 @@ use crate::grammar::DnsLabel;
 use crate::plan::knowledge::{Feature, Form, SourceKept, deprecation, meaning};
 use crate::plan::{
     Announce, Announced, AwsController, AwsTarget, Bind, ClaimForm, Cloud, CloudProvider, DataPlane, DirectNodePort,
-    Gateway, Mechanism, Owner, Plan, Replicas, ServiceType, SessionAffinity, Slot, Strategy, TrafficPolicy,
-    protocol_word,
+    Gateway, KubeProxyMode, Mechanism, Owner, Plan, Replicas, ServiceType, SessionAffinity, Slot, Strategy,
+    TrafficPolicy, protocol_word,
 };
 use crate::report::cell;
 
@@ -194,11 +194,15 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
                 _ => "The node changes the port before kube-proxy's NAT looks at it, so kube-proxy sees an ordinary node port connection; answers get the public port back.".to_owned(),
             });
             story.push(match direct_node_port {
-                DirectNodePort::Deny => "The node ports themselves are shut on every interface.".to_owned(),
+                DirectNodePort::Deny => {
+                    "The node ports themselves are shut on every interface, in every pool of this spec.".to_owned()
+                }
                 DirectNodePort::Allow => {
-                    "The node ports themselves stay reachable, under the same allow-list.".to_owned()
+                    "The node ports themselves stay reachable on every node of the cluster, under the same allow-list."
+                        .to_owned()
                 }
             });
+            story.extend(left_open(plan, gateway));
             if *mechanism == Mechanism::PortRewrite {
                 story.push(
                     "From the node itself the ports answer on the node's own addresses, not on 127.0.0.1 or ::1."
@@ -282,6 +286,25 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     }
     story.extend(notes(gateway));
     story.iter().map(|line| cell(line)).collect()
+}
+
+/// Where its node ports stay open, whatever a spec says: on nodes that take no files from here.
+fn left_open(plan: &Plan, gateway: &Gateway) -> Option<String> {
+    gateway.ports.values().find_map(|port| gateway.strategy.way_elsewhere(port))?;
+    let beyond = plan.pools.iter().filter(|(name, pool)| !pool.os.takes_files() && !gateway.pools.contains(name));
+    let mut nodes: Vec<String> = beyond.map(|(name, _)| format!("nodes of {name}, which take no files,")).collect();
+    nodes.push("nodes of no pool of this spec".to_owned());
+    let nodes = nodes.join(" and ");
+    let told = match (gateway.needs.policy, plan.cluster.data_plane.kube_proxy()?) {
+        (Some(TrafficPolicy::Local), KubeProxyMode::Ipvs) => {
+            "run no pod of this gateway: IPVS there sends clients' packets on to a pod of another node, whose answers do not come back to them"
+        }
+        (Some(TrafficPolicy::Local), _) => {
+            "run no pod of this gateway, and drop what clients from outside of the cluster send to them"
+        }
+        _ => "keep them open to everyone: make a pool of those nodes, or filter in front of them",
+    };
+    Some(format!("kube-proxy opens the node ports on every node of the cluster; {nodes} {told}."))
 }
 
 /// What an operator should know of an address that is announced.

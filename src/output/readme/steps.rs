@@ -200,6 +200,11 @@ fn own_gateway(gateway: &OwnGateway) -> Value {
     step
 }
 
+/// The gateways that a node's files are for: elsewhere they shut node ports.
+fn whose(node: &NodePlan) -> &'static str {
+    if node.has_gateways() { "its gateways" } else { "the gateways of other pools" }
+}
+
 fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>) -> Value {
     let mut commands = vec!["systemctl daemon-reload".to_owned()];
     if node.unprivileged_port_start.is_some() {
@@ -219,7 +224,7 @@ fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_
         commands.push(format!("systemctl restart {sockets}"));
     }
     let mut step =
-        step(format!("Each node of pool {pool}, before its gateways:"), on_node(plan, pool, files, &commands));
+        step(format!("Each node of pool {pool}, before {}:", whose(node)), on_node(plan, pool, files, &commands));
     step["notes"] = json!(node_notes(plan, pool, node));
     step
 }
@@ -385,7 +390,7 @@ pub fn remove(plan: &Plan) -> Vec<Value> {
             commands.push("sysctl -w net.ipv4.ip_unprivileged_port_start=1024".to_owned());
         }
         steps.push(step(
-            format!("What lies on a node of pool {pool}, after its gateways; stopping a unit removes what it loaded and nothing else:"),
+            format!("What lies on a node of pool {pool}, after {}; stopping a unit removes what it loaded and nothing else:", whose(node)),
             commands,
         ));
     }

@@ -439,6 +439,17 @@ impl Strategy {
         }
     }
 
+    /// What nodes do with a port that its gateway does not run on; `None` for nothing.
+    #[must_use]
+    pub fn way_elsewhere(&self, port: &PortPlan) -> Option<Way> {
+        match self {
+            Self::NodePortRedirect { mechanism, direct_node_port, allow_from, .. } => {
+                node_port_redirect::way_elsewhere(*mechanism, *direct_node_port, allow_from, port)
+            }
+            _ => None,
+        }
+    }
+
     /// The only sources that may connect; empty for everyone.
     #[must_use]
     pub fn allow_from(&self) -> &[Cidr] {

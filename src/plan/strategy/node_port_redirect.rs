@@ -3,6 +3,7 @@
 use super::super::PortPlan;
 use super::super::node::Way;
 use super::{DirectNodePort, Mechanism, Needs, ServiceType, Traffic};
+use crate::grammar::Cidr;
 
 pub fn needs(traffic: Traffic) -> Needs {
     Needs::service(ServiceType::NodePort, traffic)
@@ -16,5 +17,21 @@ pub fn way(mechanism: Mechanism, direct: DirectNodePort, port: &PortPlan) -> Opt
         Mechanism::PortRewrite => Some(Way::Rewrite { node_port, direct }),
         Mechanism::SocketProxy => Some(Way::Proxy { node_port, direct }),
         Mechanism::NatRedirect => None,
+    }
+}
+
+/// kube-proxy opens a node port on every node, also where the gateway does not run. Where everyone may use it, nothing is
+/// to be done there.
+pub fn way_elsewhere(
+    mechanism: Mechanism,
+    direct: DirectNodePort,
+    allow_from: &[Cidr],
+    port: &PortPlan,
+) -> Option<Way> {
+    let node_port = port.node_port?;
+    match (mechanism, direct) {
+        (Mechanism::NatRedirect, _) => None,
+        (_, DirectNodePort::Deny) => Some(Way::Shut { node_port }),
+        (_, DirectNodePort::Allow) => (!allow_from.is_empty()).then_some(Way::Guard { node_port }),
     }
 }
