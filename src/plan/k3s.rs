@@ -1,6 +1,6 @@
 //! What k3s packs, and which of it takes ports or Services of gateways.
 
-use super::{Distribution, Gateway, K3sComponent, Plan, PortPlan, Protocol, ServiceType, Strategy};
+use super::{Announce, Distribution, Gateway, K3sComponent, Plan, PortPlan, Protocol, ServiceType, Strategy};
 
 impl K3sComponent {
     /// k3s's word.
@@ -38,6 +38,19 @@ impl Plan {
 }
 
 impl Gateway {
+    /// Whether clients reach it at addresses of the nodes.
+    fn at_nodes(&self) -> bool {
+        match &self.strategy {
+            Strategy::NodePortRedirect { .. }
+            | Strategy::NodePort { .. }
+            | Strategy::HostNetwork { .. }
+            | Strategy::HostPort { .. }
+            | Strategy::ExternalIps { .. } => true,
+            Strategy::CiliumLoadBalancer { announced, .. } => announced.how == Announce::Node,
+            Strategy::MetalLb { .. } | Strategy::CloudLoadBalancer { .. } => false,
+        }
+    }
+
     /// Whether a component of k3s takes ports or the Service of this gateway.
     fn fights(&self, component: K3sComponent) -> bool {
         match component {
@@ -47,10 +60,10 @@ impl Gateway {
             }
             // ServiceLB would bring its 80 and 443 to every node.
             K3sComponent::Traefik => {
-                let web = |port: &PortPlan| port.protocol == Protocol::TCP && matches!(port.port.get(), 80 | 443);
-                let on_nodes = self.needs.service_type != ServiceType::LoadBalancer
-                    && !matches!(self.strategy, Strategy::NodePort { .. });
-                on_nodes && self.ports.values().any(web)
+                let web = |port: &PortPlan| {
+                    port.protocol == Protocol::TCP && matches!(self.public_port(port).get(), 80 | 443)
+                };
+                self.at_nodes() && self.ports.values().any(web)
             }
         }
     }
