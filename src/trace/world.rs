@@ -198,6 +198,7 @@ impl World {
             service.frontends.iter().any(|one| matches!(one, Frontend::Announced(own, _) if *own == address))
         };
         self.services.iter().find(has).map(|service| match service.page {
+            _ if self.nodes.contains(&address) => "the address is the node's own",
             "metalLB" => "MetalLB announces the address from this node",
             "ciliumLoadBalancer" => "Cilium announces the address from this node",
             "cloudLoadBalancer" => {
