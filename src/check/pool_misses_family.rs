@@ -25,7 +25,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 &RULE,
                 Place::Value(gateway.exposure("addresses")),
                 format!("the pool of `{}` has no {family} address, so its Service gets none and stays pending", gateway.name),
-                format!("add an {family} range, or take {family} out of `cluster.ipFamilies`"),
+                format!("add an {family} range to `addresses`, or take {family} out of `cluster.ipFamilies`"),
             ));
         }
     }
