@@ -22,6 +22,7 @@ checks! {
     allow_list_misses_family,
     announcer_without_pod,
     bfd_echo_refused,
+    bgp_misses_family,
     bgp_peers_differ,
     bgp_sessions_clash,
     bgp_without_sessions,

@@ -486,7 +486,7 @@ pub const CASES: [Case; 24] = [
     case(
         Form::MetalLbBgp,
         "metalLB, BGP",
-        "{strategy: metalLB, mode: bgp, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"], bgp: {localASN: 64512, peers: {router: {address: 198.51.100.1, asn: 64513}}}}",
+        "{strategy: metalLB, mode: bgp, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"], bgp: {localASN: 64512, peers: {router: {address: 198.51.100.1, asn: 64513}, router-v6: {address: \"2001:db8:64::1\", asn: 64513}}}}",
         true,
         load_balancer,
         never,

@@ -65,8 +65,12 @@ fn bare(form: Form, families: &[Family], situation: &Situation) -> Map<String, V
         families.iter().map(|family| if *family == Family::IPv4 { v4 } else { v6 }.to_owned()).collect()
     };
     let ranges = of("198.18.0.200-198.18.0.209", "2001:2::200-2001:2::209");
-    let router = of("198.18.0.1", "2001:2::1");
-    let bgp = json!({"localASN": 64512, "peers": {"router": {"address": router.first(), "asn": 64513}}});
+    let routers = of("198.18.0.1", "2001:2::1");
+    let peers: Map<String, Value> = (1..)
+        .zip(routers)
+        .map(|(number, address)| (format!("router-{number}"), json!({"address": address, "asn": 64513})))
+        .collect();
+    let bgp = json!({"localASN": 64512, "peers": peers});
     let cloud = match situation.cloud {
         Some(CloudProvider::Gcp) => "gcp",
         Some(CloudProvider::Azure) => "azure",
