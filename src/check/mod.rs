@@ -39,6 +39,7 @@ checks! {
     deprecated_feature,
     direct_bind_elsewhere,
     excluded_from_load_balancers,
+    external_ip_refused,
     external_ips_beside_ipvs,
     external_ips_miss_family,
     field_of_another_cloud,
