@@ -138,7 +138,7 @@ const BESIDE: Verdict =
     NotProven("kube-proxy serves the node ports here, but the packets were counted without Cilium beside it");
 const PROCESS_BESIDE: Verdict = NotProven("the packets were counted without Cilium beside kube-proxy");
 const PROXY_BY_ITSELF: Verdict =
-    Documented("kube-proxy serves it without any help of a node file; no packets are recorded in IPVS mode yet");
+    Documented("kube-proxy serves it without any help of a node file; no packets of it were sent in IPVS mode");
 const PROXY_BY_ITSELF_BESIDE: Verdict =
     Documented("kube-proxy serves it without any help of a node file; no packets were sent with Cilium beside it");
 const MAPPED_BESIDE_IPVS: Verdict = Refused {
@@ -147,7 +147,7 @@ const MAPPED_BESIDE_IPVS: Verdict = Refused {
 };
 const PLUGIN_BEHIND_CILIUM: Verdict = NotProven("the plugin portmap, chained behind Cilium, has to map the ports");
 const ROUTED_IPVS: Verdict =
-    Documented("no packets are recorded in IPVS mode yet; from the node on they are those of `metalLB` by layer 2");
+    Documented("no packets of it were sent in IPVS mode; from the node on they are those of `metalLB` by layer 2");
 const CILIUM_BESIDE: Verdict = NotProven("kube-proxy would have to serve the address that Cilium gives the Service");
 const CLOUD: Verdict =
     Documented("the cloud makes the load balancer; from the node on the packets are those of `metalLB` by layer 2");
