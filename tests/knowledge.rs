@@ -331,6 +331,7 @@ fn a_word_is_found_by_whatever_it_is_called() {
         ("ip-unprivileged-port-start", "# low-ports\n"),
         ("ipvs", "# IPVS\n"),
         ("nodePort", "# nodePort\n"),
+        ("socketProxy", "# nodePortRedirect\n"),
         ("NodePort", "# NodePort\n"),
         ("term/nodePort", "# NodePort\n"),
         ("strategy/nodePort", "# nodePort\n"),

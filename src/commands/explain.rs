@@ -65,10 +65,18 @@ impl Kind {
 fn topics() -> impl Iterator<Item = Topic> {
     let topic = |kind, name, aliases, page, severity| Topic { kind, name, aliases, page, severity };
     let strategies =
-        plan::STRATEGY_PAGES.iter().map(move |(name, page)| topic(Kind::Strategy, *name, &[][..], *page, ""));
+        plan::STRATEGY_PAGES.iter().map(move |(name, page)| topic(Kind::Strategy, *name, mechanisms(name), *page, ""));
     let terms = TERMS.iter().map(move |term| topic(Kind::Term, term.name, term.aliases, term.page, ""));
     let rules = rules().map(move |rule| topic(Kind::Rule, rule.name, &[][..], rule.page, rule.severity.as_str()));
     strategies.chain(terms).chain(rules)
+}
+
+/// What a strategy's own choices are called, where a table prints a word that nothing else is called.
+fn mechanisms(strategy: &str) -> &'static [&'static str] {
+    match strategy {
+        "nodePortRedirect" => &["portRewrite", "socketProxy", "natRedirect"],
+        _ => &[],
+    }
 }
 
 /// The page that somebody who typed this means: the exact name first, then whatever a word is also called.
@@ -80,6 +88,7 @@ fn find(asked: &str) -> Option<Topic> {
     let of_kind = || topics().filter(|topic| kind.is_none_or(|kind| topic.kind.word() == kind));
     let called = |topic: &Topic| {
         TERMS.iter().any(|term| topic.kind == Kind::Term && term.name == topic.name && term.is_called(name))
+            || topic.kind == Kind::Strategy && topic.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
     };
     of_kind()
         .find(|topic| topic.name == name)
