@@ -239,7 +239,10 @@ fn story(plan: &Plan, gateway: &Gateway) -> Vec<String> {
             story.push("Every node of the cluster answers on the node ports, not those of its pools alone, and no node needs a file.".to_owned());
         }
         Strategy::ExternalIps { form, .. } => {
-            story.push("The Service claims addresses that reach the nodes anyway; whoever may write Services can claim any address this way (CVE-2020-8554).".to_owned());
+            story.push(format!(
+                "The Service claims addresses that reach the nodes anyway; {}.",
+                meaning(Form::of(gateway)).hands
+            ));
             story.push(match form {
                 ClaimForm::Spec => {
                     let end = deprecation(Feature::ExternalIps);

@@ -211,7 +211,7 @@ pub const fn meaning(form: Form) -> Meaning {
         },
         Form::ExternalIpsStatus => Meaning {
             components: "somebody who patches the Service's status each time it is made anew",
-            hands: "whoever may patch `services/status`",
+            hands: "whoever may patch `services/status` claims any address",
             ..SERVICE
         },
     }
