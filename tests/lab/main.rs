@@ -18,6 +18,7 @@ mod matrix;
 mod models;
 mod net;
 mod node;
+mod other_pool;
 mod page;
 mod probe;
 mod real;
@@ -126,6 +127,7 @@ fn trials() -> Vec<Trial> {
         trials.push(told(format!("caught: {}", fault.name), fault.name, || faults::catch(fault)));
     }
     trials.extend(life::trials());
+    trials.extend(other_pool::trials());
     trials
 }
 

@@ -31,6 +31,8 @@ impl Variant {
 pub struct Tree {
     _folder: TempDir,
     cluster: PathBuf,
+    /// The pool of the nodes it is for, where the spec has several.
+    pool: Option<&'static str>,
 }
 
 impl Tree {
@@ -46,7 +48,7 @@ impl Tree {
         }
         let rendered = folder.path().join("rendered");
         let cluster = fs::read_dir(&rendered).expect("a tree").next().expect("a cluster").expect("an entry").path();
-        Ok(Self { _folder: folder, cluster })
+        Ok(Self { _folder: folder, cluster, pool: None })
     }
 
     /// A tree made by hand: files below /etc that portgen refuses to write.
@@ -59,11 +61,19 @@ impl Tree {
             fs::write(file, text).expect("it can be written");
         }
         let cluster = folder.path().to_path_buf();
-        Self { _folder: folder, cluster }
+        Self { _folder: folder, cluster, pool: None }
+    }
+
+    /// The same for the nodes of one pool among several.
+    pub fn of_pool(self, pool: &'static str) -> Self {
+        Self { pool: Some(pool), ..self }
     }
 
     /// The folder of the one pool's /etc; `None` where nodes need no files.
     pub fn etc(&self) -> Option<PathBuf> {
+        if let Some(pool) = self.pool {
+            return Some(self.cluster.join("nodes").join(pool).join("etc")).filter(|etc| etc.is_dir());
+        }
         let pools = fs::read_dir(self.cluster.join("nodes")).ok()?;
         Some(pools.map(|pool| pool.expect("an entry").path().join("etc")).next().expect("a pool"))
     }

@@ -283,6 +283,7 @@ impl Chain {
             "prerouting" => "Comes in: shut ports and allow-lists.",
             "postrouting" => "Goes out: the public port again, where connection tracking does not put it back.",
             "early_output" => "UDP of this node to its own addresses: public port to node port.",
+            "output" if !self.rules.iter().any(rewrites) => "This node to its own addresses: shut ports.",
             "output" => "This node to its own addresses: public port to node port.",
             "refuse" => "Nothing serves the node port: refused, under the public port.",
             "input" => "Answers to this node itself: node port back to public port.",

@@ -305,7 +305,7 @@ fn left_open(plan: &Plan, gateway: &Gateway) -> Option<String> {
         (Some(TrafficPolicy::Local), _) => {
             "run no pod of this gateway, and drop what clients from outside of the cluster send to them"
         }
-        _ => "keep them open to everyone: make a pool of those nodes, or filter in front of them",
+        _ => "keep them open to everyone: filter in front of them, or make a pool of what is in none",
     };
     Some(format!("kube-proxy opens the node ports on every node of the cluster; {nodes} {told}."))
 }
