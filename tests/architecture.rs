@@ -37,7 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("grammar", &[]),
     ("input", &["finding", "grammar", "source"]),
     ("main", &["cli", "commands"]),
-    ("output", &["artifact", "chart", "finding", "grammar", "input", "plan", "report", "source"]),
+    ("output", &["artifact", "chart", "compare", "finding", "grammar", "input", "plan", "report", "source"]),
     ("plan", &["chart", "finding", "grammar", "input"]),
     ("report", &["finding", "source"]),
     ("source", &["grammar"]),

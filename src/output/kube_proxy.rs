@@ -13,7 +13,7 @@ pub fn config(plan: &Plan) -> Option<Value> {
 /// kube-proxy's configuration, as far as a gateway depends on a setting of it.
 pub fn settings(plan: &Plan) -> Option<Value> {
     let mode = plan.cluster.data_plane.kube_proxy()?;
-    let answers_arp = plan.gateways.values().any(|gateway| {
+    let answers_arp = plan.ways().any(|gateway| {
         gateway.strategy.announced().is_some_and(|(announced, who)| who == "MetalLB" && announced.how == Announce::L2)
     });
     let proxies = plan.nodes.values().any(crate::plan::node::NodePlan::needs_proxy);
@@ -49,7 +49,7 @@ pub fn settings(plan: &Plan) -> Option<Value> {
 pub fn kubeadm(plan: &Plan) -> Option<Value> {
     const FLAG: &str = "service-node-port-range";
     let range = plan.cluster.node_port_range;
-    let served = plan.gateways.values().any(|gateway| gateway.needs.service_type == ServiceType::NodePort);
+    let served = plan.ways().any(|gateway| gateway.needs.service_type == ServiceType::NodePort);
     if !served || range == PortRange::kubernetes_default() || plan.cluster.distribution.is_some() {
         return None;
     }

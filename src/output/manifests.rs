@@ -19,7 +19,7 @@ pub fn manifests(plan: &Plan) -> Vec<(String, Value)> {
     for (name, level) in levels {
         manifests.push((format!("namespace-{name}.yaml"), namespace(plan, name, level)));
     }
-    for gateway in plan.gateways.values().filter(|gateway| gateway.service.owner == Owner::Portgen) {
+    for gateway in services(plan) {
         manifests.push((format!("service-{}.yaml", gateway.service.name), service(plan, gateway)));
     }
     let resources: Vec<&str> = manifests.iter().map(|(name, _)| name.as_str()).collect();
@@ -32,11 +32,28 @@ pub fn manifests(plan: &Plan) -> Vec<(String, Value)> {
     manifests
 }
 
-/// A patch of the Service's status subresource, where a strategy names addresses there: no `kubectl apply` writes a status.
-pub fn status(gateway: &Gateway) -> Option<Value> {
-    let ips = &gateway.needs.status_ips;
-    let ingress: Vec<Value> = ips.iter().map(|address| json!({"ip": address})).collect();
-    (!ips.is_empty()).then(|| json!({"status": {"loadBalancer": {"ingress": ingress}}}))
+/// The Services that portgen writes, each told by the first that has it: two ways in may be one Service, which their
+/// gateway tells.
+pub fn services(plan: &Plan) -> Vec<&Gateway> {
+    let mut services: Vec<&Gateway> = Vec::new();
+    for gateway in plan.gateways.values().chain(&plan.beside) {
+        let known = services.iter().any(|known| known.service.name == gateway.service.name);
+        if gateway.service.owner == Owner::Portgen && !known {
+            services.push(gateway);
+        }
+    }
+    services
+}
+
+/// Those whose status has addresses that somebody has to write: no `kubectl apply` writes a status.
+pub fn with_status(plan: &Plan) -> impl Iterator<Item = &Gateway> {
+    services(plan).into_iter().filter(|gateway| !gateway.needs.status_ips.is_empty())
+}
+
+/// The patch of a Service's status subresource that names its addresses.
+pub fn status(gateway: &Gateway) -> Value {
+    let ingress: Vec<Value> = gateway.needs.status_ips.iter().map(|address| json!({"ip": address})).collect();
+    json!({"status": {"loadBalancer": {"ingress": ingress}}})
 }
 
 /// Enforces what the strategy allows; audits and warns at `restricted` either way, so that nothing else slips in unseen.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::objects::join;
 use crate::grammar::{Address, DnsLabel};
 use crate::plan::{Announce, Announced, Bfd, Bgp, Gateway, Plan, Strategy};
 
@@ -11,10 +12,8 @@ pub const NAMESPACE: &str = "metallb-system";
 /// The objects by file name, and the kustomization that lists them; nothing without MetalLB.
 pub fn objects(plan: &Plan) -> Vec<(String, Vec<Value>)> {
     let mut files: Vec<(String, Vec<Value>)> = Vec::new();
-    for gateway in plan.gateways.values() {
-        if writes_objects(gateway) {
-            files.push((format!("{}.yaml", gateway.name), of_gateway(plan, gateway)));
-        }
+    for gateway in plan.ways().filter(|gateway| writes_objects(gateway)) {
+        join(&mut files, format!("{}.yaml", gateway.name), of_gateway(plan, gateway));
     }
     if files.is_empty() {
         return files;
@@ -123,7 +122,7 @@ struct Session<'a> {
 
 fn session(plan: &Plan, router: Address) -> Session<'_> {
     let mut session: Option<Session<'_>> = None;
-    for gateway in plan.gateways.values().filter(|gateway| writes_objects(gateway)) {
+    for gateway in plan.ways().filter(|gateway| writes_objects(gateway)) {
         let Strategy::MetalLb {
             announced: Announced { how: Announce::Bgp, bgp: Some(bgp), announce_from, .. }, ..
         } = &gateway.strategy

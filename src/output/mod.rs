@@ -1,5 +1,6 @@
 //! From a plan to the files of a tree, each read back before it counts.
 
+mod carry;
 mod cilium;
 mod converted;
 mod helm;
@@ -7,13 +8,16 @@ mod kube_proxy;
 mod manifests;
 mod metallb;
 pub mod node;
+mod objects;
 mod places;
 mod readme;
 mod resolved;
 mod templates;
 mod yaml;
 
+pub use carry::{Services, carry_over};
 pub use converted::converted;
+pub use readme::steps::commands::{requests, rollout};
 pub use resolved::resolved;
 pub use yaml::to_yaml;
 
@@ -54,10 +58,9 @@ pub fn render(plan: &Plan, findings: &[Finding]) -> Result<Artifacts, Fault> {
     for (name, manifest) in manifests::manifests(plan) {
         tree.yaml(&format!("manifests/{name}"), &Route::of(["gateways"]), &[manifest])?;
     }
-    for gateway in plan.gateways.values() {
-        if let Some(patch) = manifests::status(gateway) {
-            tree.yaml(&format!("status/{}.yaml", gateway.service.name), &gateway.route.key("exposure"), &[patch])?;
-        }
+    for gateway in manifests::with_status(plan) {
+        let patch = manifests::status(gateway);
+        tree.yaml(&format!("status/{}.yaml", gateway.service.name), &gateway.route.key("exposure"), &[patch])?;
     }
     for (name, objects) in metallb::objects(plan) {
         let gateway = name.strip_suffix(".yaml").unwrap_or_default();

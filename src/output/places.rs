@@ -102,7 +102,7 @@ pub fn first_node(plan: &Plan, pool: &DnsLabel) -> String {
 /// The ports of this machine that lead to the first node of a pool. Each leads to one node.
 fn mappings(plan: &Plan, pool: &DnsLabel, mapped: &mut BTreeSet<(Protocol, Port)>) -> Vec<Value> {
     let mut mappings = Vec::new();
-    for gateway in plan.gateways.values().filter(|gateway| gateway.pools.contains(pool) && on_nodes(gateway)) {
+    for gateway in plan.ways().filter(|gateway| gateway.pools.contains(pool) && on_nodes(gateway)) {
         for port in gateway.ports.values() {
             let public = gateway.public_port(port);
             if mapped.insert((port.protocol, public)) {

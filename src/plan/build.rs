@@ -39,7 +39,8 @@ pub fn build(spec: &Spec, charts: &Charts) -> Plan {
     }
     let nodes = nodes(&cluster, &pools, &gateways);
     let charts = charts.names().map(str::to_owned).collect();
-    Plan { name: spec.metadata.name.clone(), cluster, pools, gateways, nodes, dangling, charts }
+    let name = spec.metadata.name.clone();
+    Plan { name, cluster, pools, gateways, beside: Vec::new(), nodes, dangling, charts }
 }
 
 fn cluster(written: &spec::Cluster) -> Cluster {
@@ -372,7 +373,7 @@ fn nodes(
             doors,
             unprivileged_port_start,
         };
-        if plan.needs_nft() || plan.needs_iptables() || plan.needs_proxy() || plan.unprivileged_port_start.is_some() {
+        if !plan.is_idle() {
             nodes.insert(name.clone(), plan);
         }
     }

@@ -41,12 +41,23 @@ pub struct Plan {
     pub pools: BTreeMap<DnsLabel, Pool>,
     /// Its gateways, by name; those with an unknown chart are not among them.
     pub gateways: BTreeMap<DnsLabel, Gateway>,
+    /// The ways in that a gateway of the same name has while clients move from one to the other: each with its own
+    /// strategy and Service, before the same pods. A spec has none.
+    pub beside: Vec<Gateway>,
     /// What the nodes of each pool must do; pools without anything to do are not among them.
     pub nodes: BTreeMap<DnsLabel, NodePlan>,
     /// Names that name nothing.
     pub dangling: Vec<Dangling>,
     /// The charts there are.
     pub charts: Vec<String>,
+}
+
+impl Plan {
+    /// Every way in: those that stand beside each other, and that of each other gateway.
+    pub fn ways(&self) -> impl Iterator<Item = &Gateway> + Clone {
+        let alone = move |gateway: &&Gateway| self.beside.iter().all(|way| way.name != gateway.name);
+        self.gateways.values().filter(alone).chain(&self.beside)
+    }
 }
 
 /// A name that names nothing.

@@ -116,6 +116,12 @@ impl Door {
 }
 
 impl NodePlan {
+    /// Whether its nodes have nothing to do.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        !(self.needs_nft() || self.needs_iptables() || self.needs_proxy() || self.unprivileged_port_start.is_some())
+    }
+
     /// Whether any door needs rules from netfilter's nf_tables.
     #[must_use]
     pub fn needs_nft(&self) -> bool {

@@ -58,7 +58,7 @@ type Sessions<'a> = BTreeMap<(u32, Address), Session<'a>>;
 /// announce from the same nodes to the same router share the session.
 pub fn sessions(plan: &Plan, version: CiliumVersion) -> Vec<Value> {
     let mut pools: BTreeMap<&DnsLabel, Sessions<'_>> = BTreeMap::new();
-    for gateway in plan.gateways.values() {
+    for gateway in plan.ways() {
         let Some((announced, _)) = announced(gateway).filter(|(announced, _)| announced.how == Announce::Bgp) else {
             continue;
         };

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use super::objects::join;
 use crate::grammar::{AddressRange, CiliumVersion, DnsLabel, InterfaceName};
 use crate::plan::{Announce, Announced, Gateway, Plan, Strategy};
 
@@ -16,8 +17,8 @@ use crate::plan::{Announce, Announced, Gateway, Plan, Strategy};
 pub fn objects(plan: &Plan) -> Vec<(String, Vec<Value>)> {
     let Some(version) = plan.cluster.data_plane.cilium() else { return Vec::new() };
     let mut files: Vec<(String, Vec<Value>)> = Vec::new();
-    for gateway in plan.gateways.values().filter(|gateway| has_objects(gateway)) {
-        files.push((gateway_file(gateway), of_gateway(plan, gateway, version)));
+    for gateway in plan.ways().filter(|gateway| has_objects(gateway)) {
+        join(&mut files, gateway_file(gateway), of_gateway(plan, gateway, version));
     }
     files.extend(shared(plan, version));
     if files.is_empty() {
@@ -60,9 +61,11 @@ fn announced(gateway: &Gateway) -> Option<(&Announced, Option<&DnsLabel>)> {
 /// Pools of addresses that several gateways share, under the names of their keys, and sessions.
 fn shared(plan: &Plan, version: CiliumVersion) -> Vec<(String, Vec<Value>)> {
     let mut by_key: BTreeMap<&DnsLabel, Vec<&Gateway>> = BTreeMap::new();
-    for gateway in plan.gateways.values().filter(|gateway| has_objects(gateway)) {
-        if let Some((_, Some(key))) = announced(gateway) {
-            by_key.entry(key).or_default().push(gateway);
+    for gateway in plan.ways().filter(|gateway| has_objects(gateway)) {
+        let Some((_, Some(key))) = announced(gateway) else { continue };
+        let sharing = by_key.entry(key).or_default();
+        if sharing.iter().all(|known| known.service.name != gateway.service.name) {
+            sharing.push(gateway);
         }
     }
     let mut files: Vec<(String, Vec<Value>)> = by_key

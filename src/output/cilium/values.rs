@@ -24,7 +24,7 @@ pub fn values(plan: &Plan) -> Option<Value> {
         values["cni"] = json!({"chainingMode": "portmap"});
     }
     let announcing = |how: Announce| {
-        let by_cilium = plan.gateways.values().filter(move |gateway| match &gateway.strategy {
+        let by_cilium = plan.ways().filter(move |gateway| match &gateway.strategy {
             Strategy::CiliumLoadBalancer { announced, .. } => announced.how == how,
             _ => false,
         });

@@ -1,8 +1,8 @@
 //! The README of a tree: what is exposed and how, told to whoever has to apply and operate it.
 
 mod gateway;
-mod places;
-mod steps;
+pub mod places;
+pub mod steps;
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::plan::{Gateway, Plan, protocol_word};
 use crate::report::{cell, plain_cell};
 
 /// The files of each pool's nodes.
-type NodeFiles<'a> = BTreeMap<&'a DnsLabel, Vec<node::NodeFile>>;
+pub type NodeFiles<'a> = BTreeMap<&'a DnsLabel, Vec<node::NodeFile>>;
 
 const TEMPLATE: &str = include_str!("../../../templates/README.md.j2");
 

@@ -19,7 +19,7 @@ pub fn steps(plan: &Plan) -> Vec<Value> {
                 "It has at most three nodes a pool, and no more than a gateway has pods. Its ports lead to the first node of a pool, from this machine alone.".to_owned(),
                 "Its nodes are called after the cluster: `kubectl get nodes` lists them.".to_owned(),
             ];
-            if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
+            if plan.ways().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
                 notes.push("MetalLB's addresses have to lie in the containers' network, which `docker network inspect kind` shows; they answer from this machine where it runs Linux.".to_owned());
             }
             step["notes"] = json!(notes);
@@ -29,19 +29,32 @@ pub fn steps(plan: &Plan) -> Vec<Value> {
     }
 }
 
+/// Who a file of k3s's settings is for.
+pub fn k3s_role(name: &str) -> &'static str {
+    if name == "agent.yaml" { "agent" } else { "server" }
+}
+
+/// The commands that give one k3s the settings of a file.
+pub fn k3s_restart(name: &str) -> [String; 3] {
+    let unit = if k3s_role(name) == "agent" { "k3s-agent" } else { "k3s" };
+    [
+        "NODE=node.example.net".to_owned(),
+        format!(
+            "ssh root@\"$NODE\" 'mkdir -p /etc/rancher/k3s/config.yaml.d && cat > /etc/rancher/k3s/config.yaml.d/portgen.yaml' < k3s/{name}"
+        ),
+        format!("ssh root@\"$NODE\" systemctl restart {unit}"),
+    ]
+}
+
 fn k3s_steps(plan: &Plan) -> Vec<Value> {
     let files = k3s(plan);
     let mut steps: Vec<Value> = files
         .iter()
         .map(|(name, _)| {
-            let (who, unit) = if *name == "agent.yaml" { ("agent", "k3s-agent") } else { ("server", "k3s") };
+            let who = k3s_role(name);
             step(
                 format!("Each k3s {who}, one after the other; before k3s is installed the last command is left out:"),
-                [
-                    "NODE=node.example.net".to_owned(),
-                    format!("ssh root@\"$NODE\" 'mkdir -p /etc/rancher/k3s/config.yaml.d && cat > /etc/rancher/k3s/config.yaml.d/portgen.yaml' < k3s/{name}"),
-                    format!("ssh root@\"$NODE\" systemctl restart {unit}"),
-                ],
+                k3s_restart(name),
             )
         })
         .collect();

@@ -1,0 +1,136 @@
+//! From one tree to another: what an operator runs, told by the files that differ.
+
+use std::collections::BTreeMap;
+
+use super::manifests::{services, with_status};
+use super::objects::identity;
+use super::readme::steps::commands;
+use super::readme::{NodeFiles, places};
+use super::{Fault, cilium, metallb, node};
+use crate::compare::{Change, Kind};
+use crate::plan::{Plan, ServiceType};
+
+/// Whether a Service that both trees have can be changed where it stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// It can: what comes is applied before what goes is deleted.
+    Change,
+    /// It cannot: what goes is deleted before what comes is applied.
+    Replace,
+}
+
+/// The commands that bring a cluster from one tree to another, from the folder of the second one: first what others
+/// need, then nodes, then gateways, last what is to go.
+///
+/// # Errors
+/// A fault of portgen.
+pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], services: Services) -> Result<Vec<String>, Fault> {
+    let mut files: NodeFiles<'_> = BTreeMap::new();
+    for (pool, plan) in &to.nodes {
+        let written = node::files(to, pool, plan)
+            .map_err(|path| Fault { path, reason: "it reads back as something else".to_owned() })?;
+        files.insert(pool, written);
+    }
+    let differs =
+        |path: &str| changes.iter().any(|change| change.kind != Kind::Removed && change.path.starts_with(path));
+    let apply = |folder: &str| differs(folder).then(|| format!("kubectl apply --server-side -k {folder}"));
+    let replaced = services == Services::Replace;
+    let mut run = cleared(from, to);
+    if replaced {
+        run.extend(deleted(from, to));
+    } else {
+        run.extend(apply("manifests"));
+    }
+    if differs("cilium/values.yaml") {
+        run.extend(commands::cilium_upgrade());
+    }
+    if differs("kube-proxy") {
+        run.extend(commands::kube_proxy_restart());
+    }
+    for name in ["config.yaml", "agent.yaml"].into_iter().filter(|name| differs(&format!("k3s/{name}"))) {
+        run.push(format!("# each k3s {}, one after the other", places::k3s_role(name)));
+        run.extend(places::k3s_restart(name));
+    }
+    if differs("kind") {
+        run.push(
+            "# the cluster keeps the ports it was made with: one made anew has those of kind/cluster.yaml".to_owned(),
+        );
+    }
+    if differs("kube-apiserver") {
+        run.push(commands::api_server_range(to));
+    }
+    run.extend(apply("metallb"));
+    run.extend(apply("cilium/objects"));
+    for (pool, plan) in &to.nodes {
+        if changes.iter().any(|change| change.path.starts_with(format!("nodes/{pool}"))) {
+            run.extend(commands::on_each_node(to, pool, plan, &files));
+        }
+    }
+    for (pool, plan) in from.nodes.iter().filter(|(pool, _)| !to.nodes.contains_key(*pool)) {
+        run.push(format!("# on each node of pool {pool}"));
+        run.extend(commands::off_each_node(plan));
+    }
+    for gateway in to.gateways.values().filter(|gateway| differs(&format!("helm/{}.values.yaml", gateway.name))) {
+        run.push(commands::helm_upgrade(gateway));
+    }
+    if replaced {
+        run.extend(apply("manifests"));
+    }
+    // A Service that was made anew has lost its status.
+    let named = with_status(to).filter(|way| replaced || differs(&format!("status/{}.yaml", way.service.name)));
+    run.extend(named.map(commands::status_patch));
+    if !replaced {
+        run.extend(deleted(from, to));
+    }
+    run.extend(objects_deleted(from, to));
+    Ok(run)
+}
+
+/// Addresses in the status of a Service that stays without them: they go while it may still have some.
+fn cleared(from: &Plan, to: &Plan) -> Vec<String> {
+    let stays = |name: &str| services(to).iter().any(|way| way.service.name == name && way.needs.status_ips.is_empty());
+    with_status(from).filter(|way| stays(&way.service.name)).map(commands::status_cleared).collect()
+}
+
+/// Services that portgen wrote into the one tree and not into the other, or that are to be made anew.
+fn deleted(from: &Plan, to: &Plan) -> Vec<String> {
+    let balancer = ServiceType::LoadBalancer;
+    services(from)
+        .into_iter()
+        .filter(|gone| {
+            let stays = services(to).into_iter().any(|way| {
+                // The class of a load balancer cannot change.
+                let other_class = (way.needs.service_type, gone.needs.service_type) == (balancer, balancer)
+                    && way.needs.load_balancer_class != gone.needs.load_balancer_class;
+                (&way.namespace, &way.service.name) == (&gone.namespace, &gone.service.name) && !other_class
+            });
+            !stays
+        })
+        .map(|gone| format!("kubectl -n {} delete service {}", gone.namespace, gone.service.name))
+        .collect()
+}
+
+/// Objects of MetalLB and Cilium that the other tree does not have.
+fn objects_deleted(from: &Plan, to: &Plan) -> Vec<String> {
+    let of = |files: Vec<(String, Vec<serde_json::Value>)>| -> Vec<String> {
+        let objects = files.into_iter().flat_map(|(_, objects)| objects);
+        // MetalLB itself lives in the namespace.
+        let own = objects.filter(|object| object["apiVersion"] != "v1" && object["kind"] != "Kustomization");
+        own.map(|object| {
+            let (kind, name) = identity(&object);
+            format!("{}/{name}", kind.to_lowercase())
+        })
+        .collect()
+    };
+    let gone = |from: Vec<String>, to: &[String], command: String| {
+        let gone: Vec<String> = from.into_iter().filter(|object| !to.contains(object)).collect();
+        (!gone.is_empty()).then(|| format!("{command} {}", gone.join(" ")))
+    };
+    let metallb = gone(
+        of(metallb::objects(from)),
+        &of(metallb::objects(to)),
+        format!("kubectl -n {} delete", metallb::NAMESPACE),
+    );
+    let cilium = gone(of(cilium::objects(from)), &of(cilium::objects(to)), "kubectl delete".to_owned());
+    metallb.into_iter().chain(cilium).collect()
+}

@@ -1,0 +1,170 @@
+//! How a tree is applied.
+
+use serde_json::{Value, json};
+
+use super::super::{NodeFiles, comma, places, step};
+use super::{commands, whose};
+use crate::grammar::DnsLabel;
+use crate::output::{cilium, kube_proxy, manifests, metallb, node};
+use crate::plan::node::NodePlan;
+use crate::plan::{CiliumGatewayApi, KubeProxyMode, OwnGateway, Plan, Strategy};
+
+pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
+    let mut steps = places::steps(plan);
+    steps
+        .push(step("The namespaces and what stands in them:", ["kubectl apply --server-side -k manifests".to_owned()]));
+    if plan.cluster.data_plane.cilium().is_some() {
+        steps.push(step(
+            "What gateways need of Cilium, beside your own values; nothing to do if it has these values already. The installed version stays:",
+            commands::cilium_upgrade(),
+        ));
+    }
+    if let Some(gateway) = &plan.cluster.own_gateway {
+        steps.push(own_gateway(gateway));
+    }
+    if kube_proxy::config(plan).is_some() {
+        let mut step = step(
+            "What gateways need of kube-proxy: merge the fields of `kube-proxy/config.yaml` into `config.conf` of its ConfigMap, then restart it:",
+            commands::kube_proxy_restart(),
+        );
+        step["notes"] = json!([
+            "Distributions that run kube-proxy by themselves (k3s, RKE2) take these settings from their own configuration."
+        ]);
+        steps.push(step);
+    }
+    if !metallb::objects(plan).is_empty() {
+        let mut step = step(
+            format!("MetalLB's pools and announcements, written for MetalLB {}:", plan.cluster.metal_lb),
+            ["kubectl apply --server-side -k metallb".to_owned()],
+        );
+        step["notes"] = json!(metallb_notes(plan));
+        steps.push(step);
+    }
+    if !cilium::objects(plan).is_empty() {
+        steps.push(step(
+            "Cilium's pools and announcements; its operator has brought their definitions:",
+            ["kubectl apply --server-side -k cilium/objects".to_owned()],
+        ));
+    }
+    if kube_proxy::kubeadm(plan).is_some() {
+        let range = plan.cluster.node_port_range;
+        let mut step = step(
+            "The API server's range of node ports, where it does not have it yet:",
+            [commands::api_server_range(plan)],
+        );
+        step["notes"] = json!([format!(
+            "Printed nothing: start the API server with `--service-node-port-range={range}`. With kubeadm, merge `kube-apiserver/kubeadm.yaml` into its ClusterConfiguration and run `kubeadm init phase control-plane apiserver --config` on each control-plane node; with k3s it is `--kube-apiserver-arg`, and at a cloud provider often nothing at all."
+        )]);
+        steps.push(step);
+    }
+    // First, so that no port is open before its guard is there; until a pod answers, the public port is refused.
+    steps.extend(plan.nodes.iter().map(|(pool, node)| node_step(plan, pool, node, files)));
+    for gateway in manifests::with_status(plan) {
+        let mut step = step(
+            format!(
+                "The addresses of gateway {}, in its Service's status, which `kubectl apply` does not write:",
+                gateway.name
+            ),
+            [commands::status_patch(gateway)],
+        );
+        step["notes"] = json!([
+            "Once more after the Service was deleted and made anew; whoever runs it needs the right to patch `services/status`."
+        ]);
+        steps.push(step);
+    }
+    for gateway in plan.gateways.values() {
+        steps.push(step(format!("Gateway {}:", gateway.name), [commands::helm_upgrade(gateway)]));
+    }
+    steps
+}
+
+/// What MetalLB's BGP needs of its own installation.
+fn metallb_notes(plan: &Plan) -> Vec<String> {
+    let mut sessions = plan.ways().filter_map(|gateway| match &gateway.strategy {
+        Strategy::MetalLb { announced, .. } => announced.bgp.as_ref(),
+        _ => None,
+    });
+    let version = plan.cluster.metal_lb;
+    if sessions.clone().next().is_none() {
+        return Vec::new();
+    }
+    let mut notes = Vec::new();
+    if !version.at_least(16, 0) {
+        notes.push(format!(
+            "MetalLB {version} speaks BGP natively or through FRR, as it was installed; BFD, IPv6 and large communities need FRR."
+        ));
+    }
+    if sessions.any(|bgp| bgp.bfd.is_some()) {
+        notes.push(
+            "BFD uses UDP 3784 and 3785, over several hops 4784: let them through between the nodes and their routers."
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// Cilium's own gateway listens once somebody gives it routes.
+fn own_gateway(gateway: &OwnGateway) -> Value {
+    let ports = comma(gateway.ports().map(|(_, port)| port));
+    let (look, note) = match gateway.api {
+        CiliumGatewayApi::GatewayApi => (
+            "kubectl get gatewayclass cilium",
+            format!(
+                "The definitions of the Gateway API have to be there before Cilium's operator starts. Give your Gateways `gatewayClassName: cilium` and listeners at the ports {ports}: Envoy listens on the nodes at the ports of the listeners."
+            ),
+        ),
+        CiliumGatewayApi::Ingress => (
+            "kubectl get ingressclass cilium",
+            format!(
+                "Give your Ingresses `ingressClassName: cilium`: Envoy listens on the nodes at the ports {ports} of the shared ingress."
+            ),
+        ),
+    };
+    let mut step = step(
+        "Cilium's own gateway; its class is there once the operator runs with the values above:",
+        [look.to_owned()],
+    );
+    step["notes"] = json!([note]);
+    step
+}
+
+fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>) -> Value {
+    let mut step = step(
+        format!("Each node of pool {pool}, before {}:", whose(node)),
+        commands::on_each_node(plan, pool, node, files),
+    );
+    step["notes"] = json!(node_notes(plan, pool, node));
+    step
+}
+
+fn node_notes(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
+    let os = plan.pools[pool].os;
+    let mut packages = Vec::new();
+    if node.needs_nft() {
+        packages.push("nftables");
+    }
+    if node.needs_iptables() {
+        packages.push(os.iptables_package());
+    }
+    let mut notes = Vec::new();
+    if let Some(command) = os.install_command()
+        && !packages.is_empty()
+    {
+        notes.push(format!("The node needs `{command} {}` if it does not have them.", packages.join(" ")));
+    }
+    if node.needs_nft() || node.needs_iptables() {
+        notes.push(format!("A reload is without a gap: only connections of a port that changed or went break. Taking away what an earlier tree left stops the rules for a moment. Whatever runs `nft flush ruleset` removes these rules too; `systemctl reload {}` brings them back.", node::UNIT));
+    }
+    if node.needs_iptables() {
+        notes.push(
+            "A reload starts the count of open connections anew; connections that are open stay open.".to_owned(),
+        );
+    }
+    if node.needs_proxy() {
+        notes.push("Connections through the proxy break when its sockets are restarted.".to_owned());
+    }
+    if plan.cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Nftables) && node.needs_nft() {
+        notes.push("kube-proxy has a table of its own; neither touches the other's.".to_owned());
+    }
+    notes
+}
