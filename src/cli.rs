@@ -43,6 +43,8 @@ pub enum Command {
     Diff(Diff),
     /// Print MetalLB's objects for a ConfigMap of MetalLB up to 0.12
     Convert(Convert),
+    /// Plan the way from one strategy to another: what to apply, check and take back, in which order
+    Migrate(Migrate),
     /// Show every strategy: what works on which data plane, or on one cluster, and what it costs
     Strategies(Strategies),
     /// Print the page of a strategy, a rule or a word of the field, or a spec with every default filled in
@@ -263,6 +265,48 @@ pub enum TableFormat {
     Json,
     /// For a page or a comment
     Markdown,
+}
+
+/// `portgen migrate`
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 the steps are printed or a tree is written, 1 refused, 2 failed.")]
+pub struct Migrate {
+    /// The spec as it is applied today
+    #[arg(value_name = "SPEC", default_value = "portgen.yaml")]
+    pub spec: Utf8PathBuf,
+    /// The strategy to go to; fields that both strategies have are kept
+    #[arg(long, value_name = "STRATEGY")]
+    pub to: String,
+    /// The gateway, where the spec has several
+    #[arg(long, value_name = "NAME")]
+    pub gateway: Option<String>,
+    /// A field of the new exposure and its value as YAML, such as 'addresses=[198.51.100.10/32]'; `null` drops a field
+    #[arg(long, value_name = "FIELD=VALUE")]
+    pub set: Vec<String>,
+    /// Write the tree after this step in place of the cluster's; 0 is the one before the first
+    #[arg(long, value_name = "N")]
+    pub step: Option<usize>,
+    /// The folder that holds one tree a cluster
+    #[arg(short, long, value_name = "DIR", default_value = "rendered")]
+    pub output: Utf8PathBuf,
+    /// How to tell the steps
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT", conflicts_with = "step")]
+    pub format: MigrateFormat,
+    /// A folder of chart folders to use beside the built-in ones
+    #[arg(long, value_name = "DIR")]
+    pub charts: Option<Utf8PathBuf>,
+}
+
+/// How a migration is told.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum MigrateFormat {
+    /// For a terminal
+    #[default]
+    Text,
+    /// For a ticket or a runbook
+    Markdown,
+    /// One JSON object, with a version of its own
+    Json,
 }
 
 /// `portgen explain`

@@ -15,6 +15,7 @@ pub mod disk;
 pub mod finding;
 pub mod grammar;
 pub mod input;
+pub mod migrate;
 pub mod output;
 pub mod plan;
 pub mod report;

@@ -13,7 +13,7 @@ const FLOORS: [&[&str]; 9] = [
     &["input", "report", "disk"],
     &["plan", "cli"],
     &["check", "output"],
-    &["trace"],
+    &["migrate", "trace"],
     &["commands"],
     &["main"],
 ];
@@ -27,8 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     (
         "commands",
         &[
-            "artifact", "chart", "check", "cli", "compare", "disk", "finding", "grammar", "input", "output", "plan",
-            "report", "source", "trace",
+            "artifact", "chart", "check", "cli", "compare", "disk", "finding", "grammar", "input", "migrate", "output",
+            "plan", "report", "source", "trace",
         ],
     ),
     ("compare", &["artifact"]),
@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("grammar", &[]),
     ("input", &["finding", "grammar", "source"]),
     ("main", &["cli", "commands"]),
+    ("migrate", &["artifact", "check", "compare", "finding", "grammar", "output", "plan"]),
     ("output", &["artifact", "chart", "compare", "finding", "grammar", "input", "plan", "report", "source"]),
     ("plan", &["chart", "finding", "grammar", "input"]),
     ("report", &["finding", "source"]),

@@ -47,6 +47,11 @@ impl Loaded {
         Origin { files: &self.files, root: self.root.as_ref() }
     }
 
+    /// What is written at the end of a way of keys.
+    pub fn written(&self, keys: &[&str]) -> Option<&Node> {
+        keys.iter().try_fold(self.root.as_ref()?, |node, key| node.get(key))
+    }
+
     /// Whether anything keeps its tree from being rendered.
     pub fn refused(&self) -> bool {
         self.plan.is_none() || check::refused(&self.findings)
@@ -74,9 +79,46 @@ pub fn load(specs: &Specs) -> Result<Vec<Loaded>, Failure> {
     Ok(loaded)
 }
 
+/// A spec that others are laid over.
+pub struct Base {
+    source: Source,
+    root: Utf8PathBuf,
+    charts: ChartTexts,
+}
+
+impl Base {
+    /// Reads the one spec that an argument names.
+    pub fn open(spec: &Utf8Path, charts: Option<&Utf8Path>) -> Result<Self, Failure> {
+        let charts = charts.map(read_charts).transpose()?.unwrap_or_default();
+        let mut found = sources(spec)?;
+        match (found.pop(), found.len()) {
+            (Some((source, root)), 0) => Ok(Self { source, root, charts }),
+            (_, more) => Err(Failure::Usage(format!("`{spec}` holds {} specs; name one of them", more + 1))),
+        }
+    }
+
+    /// The spec as it is.
+    pub fn alone(&self) -> Loaded {
+        read(self.source.clone(), &self.root, &self.charts)
+    }
+
+    /// The spec with a text laid over it; reports call the text by this name.
+    pub fn under(&self, name: &str, text: &str) -> Loaded {
+        let base = serde_json::Value::from(self.source.path.as_str());
+        let source = Source { path: name.to_owned(), text: format!("extends: [{base}]\n{text}") };
+        let mut loader = |from: &Utf8Path, path: &str| {
+            if from == name { Ok(self.source.clone()) } else { read_base(&self.root, from, path) }
+        };
+        read_with(source, &mut loader, &self.charts)
+    }
+}
+
 fn read(source: Source, root: &Utf8Path, charts: &ChartTexts) -> Loaded {
-    let mut loader = |from: &Utf8Path, path: &str| read_base(root, from, path);
-    let Input { files, root, spec, mut findings } = input::parse(source, &mut loader);
+    read_with(source, &mut |from: &Utf8Path, path: &str| read_base(root, from, path), charts)
+}
+
+fn read_with(source: Source, loader: &mut input::Loader<'_>, charts: &ChartTexts) -> Loaded {
+    let Input { files, root, spec, mut findings } = input::parse(source, loader);
     let lost_parts = !findings.is_empty();
     let spec = spec.map(|spec| {
         let charts = charts_of(&spec, charts);

@@ -7,6 +7,7 @@ mod explain;
 mod git;
 mod init;
 mod load;
+mod migrate;
 mod packaging;
 mod render;
 mod strategies;
@@ -62,6 +63,7 @@ pub fn run(command: Command, streams: &mut Streams<'_>) -> Result<u8, Failure> {
         Command::Render(arguments) => render::run(&arguments, streams),
         Command::Diff(arguments) => diff::run(&arguments, streams),
         Command::Convert(arguments) => convert::run(&arguments, streams),
+        Command::Migrate(arguments) => migrate::run(&arguments, streams),
         Command::Strategies(arguments) => strategies::run(&arguments, streams),
         Command::Explain(arguments) => explain::run(&arguments, streams),
         Command::Schema => packaging::schema(streams),

@@ -24,7 +24,7 @@ pub enum Services {
 ///
 /// # Errors
 /// A fault of portgen.
-pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], services: Services) -> Result<Vec<String>, Fault> {
+pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> Result<Vec<String>, Fault> {
     let mut files: NodeFiles<'_> = BTreeMap::new();
     for (pool, plan) in &to.nodes {
         let written = node::files(to, pool, plan)
@@ -34,11 +34,12 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], services: Services
     let differs =
         |path: &str| changes.iter().any(|change| change.kind != Kind::Removed && change.path.starts_with(path));
     let apply = |folder: &str| differs(folder).then(|| format!("kubectl apply --server-side -k {folder}"));
-    let replaced = services == Services::Replace;
-    let mut run = cleared(from, to);
+    let replaced = how == Services::Replace;
+    let mut run = Vec::new();
     if replaced {
         run.extend(deleted(from, to));
     } else {
+        run.extend(cleared(from, to));
         run.extend(apply("manifests"));
     }
     if differs("cilium/values.yaml") {

@@ -1,0 +1,198 @@
+//! The states between two trees, in the order in which clients never stand before a closed door.
+
+use super::entry::Entry;
+use super::mix::{Mix, Side, State, both};
+use super::{Gap, Note, What};
+use crate::plan::{Mechanism, Plan, Strategy, TrafficPolicy};
+
+/// A state and what leads to it.
+#[derive(Debug)]
+pub struct Stage<'a> {
+    pub what: What,
+    /// The tree after it.
+    pub plan: Plan,
+    /// Where clients come in during it.
+    pub entry: Side<'a>,
+    /// What has to answer before anybody depends on it.
+    pub tried: Option<Side<'a>>,
+    pub gap: Option<Gap>,
+    pub notes: Vec<Note>,
+}
+
+/// The way from one side to the other.
+struct Walk<'a> {
+    mix: Mix<'a>,
+    state: State<'a>,
+    entry: Side<'a>,
+    tried: Option<Side<'a>>,
+    stages: Vec<Stage<'a>>,
+}
+
+/// Every state; `bridge` is a way in before any pods, for two sides that both depend on their pods.
+pub fn stages<'a>(old: Side<'a>, new: Side<'a>, bridge: Option<Side<'a>>) -> Vec<Stage<'a>> {
+    let state = State { pods: old, service: old, beside: None, policy: None, doors: old, opened: false };
+    let mut walk = Walk { mix: Mix { old, new }, state, entry: old, tried: None, stages: Vec::new() };
+    let over = match (new.serves(), old.serves()) {
+        (true, _) => Some(new),
+        (_, true) => Some(old),
+        // Without other pods there is nothing to bridge; to other ports no bridge leads.
+        _ if old.same_pods(new) || !old.same_targets(new) => None,
+        _ => bridge,
+    };
+    let replaced = over.is_some_and(|over| both(old, over).is_none());
+    if replaced {
+        walk.replace();
+    } else if let Some(over) = over {
+        walk.across(over);
+    } else {
+        walk.directly();
+    }
+    walk.finish(replaced);
+    walk.stages
+}
+
+impl<'a> Walk<'a> {
+    fn push(&mut self, what: What, notes: Vec<Note>, gap: Option<Gap>) {
+        // `both` was asked before.
+        let Some(plan) = self.mix.plan(&self.state) else { return };
+        let Self { entry, tried, .. } = *self;
+        self.stages.push(Stage { what, plan, entry, tried, gap, notes });
+    }
+
+    /// By a Service that stands before the pods of both.
+    fn across(&mut self, over: Side<'a>) {
+        let Mix { old, new } = self.mix;
+        let is = |one: Side<'_>, other: Side<'_>| std::ptr::eq(one.gateway, other.gateway);
+        let other_pods = !old.same_pods(new);
+        if is(over, old) {
+            self.state.policy = (other_pods && local(old)).then_some(TrafficPolicy::Cluster);
+            self.push(What::Prepare, seen_from_node(self.state.policy), None);
+        } else {
+            self.state.service = over;
+            self.state.beside = Some(old);
+            // A node's guard before its own process would meet the other nodes in place of the clients.
+            self.state.policy = old.guards_listeners().then_some(TrafficPolicy::Local);
+            self.state.opened = shuts_node_ports_of(old, over) || shuts_node_ports_of(over, old);
+            self.tried = Some(over);
+            self.push(What::Open, Vec::new(), None);
+            self.enter(over);
+        }
+        if other_pods {
+            self.state.pods = new;
+            self.state.policy = local(over).then_some(TrafficPolicy::Cluster);
+            let gap = (!old.same_targets(new)).then_some(Gap::TwoTargets);
+            let mut notes = vec![Note::ConnectionsEndWithPods];
+            notes.extend(seen_from_node(self.state.policy));
+            if new.guards_listeners() {
+                notes.push(Note::ListenersOpen);
+            }
+            self.push(What::Pods, notes, gap);
+        }
+        if !is(over, new) {
+            if new.guards_listeners() {
+                self.state.policy = Some(TrafficPolicy::Local);
+                self.push(What::Narrow, Vec::new(), None);
+            }
+            self.enter(new);
+        }
+    }
+
+    /// Lets clients in by another way, which is open behind the doors of the nodes.
+    fn enter(&mut self, by: Side<'a>) {
+        let (from, to) = (Entry::of(self.entry), Entry::of(by));
+        let doors = self.state.doors;
+        let moves = from != to;
+        self.tried = Some(by);
+        if !moves || by.has_doors() {
+            self.state.doors = by;
+            if !moves {
+                self.entry = by;
+            }
+            let mut notes = Vec::new();
+            if !moves {
+                notes.push(Note::ConnectionsBreakAtDoors);
+            }
+            if doors.guards_listeners() && !by.guards_listeners() {
+                notes.push(Note::ListenersOpen);
+            }
+            let gap = changes_proxy(doors, by).then_some(Gap::Sockets);
+            self.push(What::Doors, notes, gap);
+        }
+        if moves {
+            self.entry = by;
+            self.push(What::Move(from, to), Vec::new(), None);
+            self.state.doors = by;
+            self.state.opened = false;
+            self.push(What::Shut, Vec::new(), None);
+        }
+        self.tried = None;
+    }
+
+    /// Where one Service cannot be both: what does not touch it comes first.
+    fn replace(&mut self) {
+        self.push(What::Prepare, Vec::new(), None);
+    }
+
+    /// Without anything that stands before the pods of both.
+    fn directly(&mut self) {
+        let Mix { old, new } = self.mix;
+        if old.same_pods(new) {
+            return;
+        }
+        self.push(What::Prepare, Vec::new(), None);
+        self.state.pods = new;
+        self.push(What::Pods, vec![Note::ConnectionsEndWithPods], Some(Gap::NodeByNode));
+        self.enter(new);
+    }
+
+    fn finish(&mut self, replaced: bool) {
+        let new = self.mix.new;
+        let (from, to) = (Entry::of(self.entry), Entry::of(new));
+        self.entry = new;
+        let gap = if replaced {
+            Some(Gap::ServiceReplaced)
+        } else {
+            changes_proxy(self.state.doors, new).then_some(Gap::Sockets)
+        };
+        self.stages.push(Stage {
+            what: What::Finish,
+            plan: new.plan.clone(),
+            entry: new,
+            tried: None,
+            gap,
+            notes: Vec::new(),
+        });
+        if from != to {
+            self.stages.push(Stage {
+                what: What::Move(from, to),
+                plan: new.plan.clone(),
+                entry: new,
+                tried: None,
+                gap: None,
+                notes: Vec::new(),
+            });
+        }
+    }
+}
+
+fn local(side: Side<'_>) -> bool {
+    side.gateway.needs.policy == Some(TrafficPolicy::Local)
+}
+
+fn seen_from_node(policy: Option<TrafficPolicy>) -> Vec<Note> {
+    policy.map(|_| Note::SeesNode).into_iter().collect()
+}
+
+/// Whether the doors of one shut the node ports that clients of the other use.
+fn shuts_node_ports_of(doors: Side<'_>, other: Side<'_>) -> bool {
+    matches!(doors.gateway.strategy, Strategy::NodePortRedirect { .. })
+        && matches!(other.gateway.strategy, Strategy::NodePort { .. })
+}
+
+/// Whether a proxy on the node starts or ends: its sockets and the rules change one after the other.
+fn changes_proxy(from: Side<'_>, to: Side<'_>) -> bool {
+    let proxy = |side: Side<'_>| {
+        matches!(side.gateway.strategy, Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. })
+    };
+    proxy(from) != proxy(to) && from.has_doors() && to.has_doors()
+}

@@ -1,0 +1,62 @@
+//! What a migration says of its steps.
+
+use std::fmt;
+
+use super::{Gap, Note, What};
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Prepare => "Make ready what the new way needs",
+            Self::Open => "Open the new Service before the pods that run",
+            Self::Doors => "Lead the nodes' ports the new way, one node after the other",
+            Self::Move(from, to) => return write!(f, "Move the clients from {from} to {to}"),
+            Self::Shut => "Take the old way off the nodes",
+            Self::Pods => "Replace the pods",
+            Self::Narrow => "Let each node's clients meet the pod of that node",
+            Self::Finish => "Take away what only the old way needed, and write the new one into the spec",
+        })
+    }
+}
+
+impl fmt::Display for Gap {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ServiceReplaced => {
+                "both ways are one Service, which cannot be both: nobody is answered from this step until the new way answers and, where its address is another, until the clients' resolvers have let the old one go (the TTL of its record)"
+            }
+            Self::TwoTargets => {
+                "the pods that come listen on other ports than those that go, and the Service knows one of them: as long as the rollout takes, connections that meet the other pods are refused"
+            }
+            Self::NodeByNode => {
+                "nothing stands before the pods: on each node, clients are refused from the end of its old pod until its new one is ready and its node files are those of the next step; the other nodes answer"
+            }
+            Self::Sockets => {
+                "rules and the proxy's sockets change one after the other: on each node, new connections may be refused while its commands run; the other nodes answer"
+            }
+            Self::Reloaded => {
+                "a file leaves the nodes, so their unit stops and starts: on each node, new connections are refused while its commands run; the other nodes answer"
+            }
+        })
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ConnectionsBreakAtDoors => {
+                "Connections that are open at these ports break once, when their node is changed; new ones are answered."
+            }
+            Self::ConnectionsEndWithPods => "Connections that are open end with their pod, as in any rollout.",
+            Self::ListenersOpen => {
+                "As long as pods listen on the nodes without the node files of `hostNetwork`, whoever reaches a node reaches their own ports, past `allowFrom` and `limits`."
+            }
+            Self::SeesNode => "Until the last step any pod answers, and the gateway sees a node's address in place of the client's.",
+            Self::AllowListGone => {
+                "The new way comes without `allowFrom`: everyone may connect from the first step on. Filter before the gateway if that is not meant."
+            }
+            Self::LimitsGone => "The new way comes without `limits`: let the gateway limit its clients if that is not meant.",
+            Self::CiliumRestarts => "Cilium's agents restart; connections go on meanwhile.",
+        })
+    }
+}
