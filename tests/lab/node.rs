@@ -6,6 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use portgen::artifact::Artifacts;
 use tempfile::TempDir;
 
 use crate::common;
@@ -67,6 +68,18 @@ impl Tree {
     /// The same for the nodes of one pool among several.
     pub fn of_pool(self, pool: &'static str) -> Self {
         Self { pool: Some(pool), ..self }
+    }
+
+    /// A tree that was rendered already.
+    pub fn of(artifacts: &Artifacts) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        for artifact in artifacts.iter() {
+            let file = folder.path().join(&artifact.path);
+            fs::create_dir_all(file.parent().expect("a folder")).expect("it can be made");
+            fs::write(file, &artifact.text).expect("it can be written");
+        }
+        let cluster = folder.path().to_path_buf();
+        Self { _folder: folder, cluster }
     }
 
     /// The folder of the one pool's /etc; `None` where nodes need no files.

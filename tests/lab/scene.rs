@@ -80,6 +80,40 @@ pub fn plan(spec: &str) -> Plan {
     plan::build(&spec, &Charts::built_in(|_| true))
 }
 
+/// The Service that a plan has before the pods of a gateway, or before its processes on the nodes.
+pub fn service(gateway: &plan::Gateway, endpoints: &[usize]) -> Service {
+    let ports = gateway.ports.iter().map(|(name, port)| ServicePort {
+        name: name.to_string(),
+        transport: match port.protocol {
+            Protocol::TCP => Transport::Tcp,
+            Protocol::UDP => Transport::Udp,
+        },
+        port: port.port.get(),
+        target_port: port.target_port.get(),
+        node_port: port.node_port.map(Port::get),
+    });
+    // Without an announcer of its own the address is the nodes'.
+    let of_nodes = gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::Node)
+        || !gateway.needs.status_ips.is_empty();
+    Service {
+        namespace: gateway.namespace.to_string(),
+        name: gateway.service.name.clone(),
+        cluster_ip: CLUSTER_IP,
+        ports: ports.collect(),
+        traffic: match gateway.needs.policy {
+            Some(TrafficPolicy::Local) => Traffic::Local,
+            _ => Traffic::Cluster,
+        },
+        load_balancer: match gateway.needs.service_type {
+            ServiceType::LoadBalancer if of_nodes => NODES.to_vec(),
+            ServiceType::LoadBalancer => vec![LOAD_BALANCER],
+            ServiceType::NodePort | ServiceType::ClusterIp => Vec::new(),
+        },
+        external_ips: if gateway.needs.external_ips.is_empty() { Vec::new() } else { NODES.to_vec() },
+        endpoints: endpoints.to_vec(),
+    }
+}
+
 /// Who serves the Services on the nodes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -88,6 +122,9 @@ pub enum Kind {
     /// A real kube-proxy.
     Real,
 }
+
+/// What the processes of a gateway are called, by the position of their endpoint.
+const HOMES: [&str; 4] = ["pod1", "pod2", "node1", "node2"];
 
 /// Where the processes of a gateway listen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +139,7 @@ pub struct Scene {
     pub data_plane: DataPlane,
     /// The gateway's Service first, where it has one, and somebody else's.
     pub services: Vec<Service>,
-    _gateways: Vec<Gateway>,
+    gateways: Vec<Gateway>,
     /// Where clients find the gateway on each node.
     edge: [Addresses; 2],
     listens: Vec<(Transport, u16)>,
@@ -137,47 +174,14 @@ impl Scene {
     pub fn served(data_plane: DataPlane, kind: Kind, spec: &str) -> Self {
         let plan = plan(spec);
         let gateway = plan.gateways.values().next().expect("a gateway");
-        let ports = gateway.ports.iter().map(|(name, port)| ServicePort {
-            name: name.to_string(),
-            transport: match port.protocol {
-                Protocol::TCP => Transport::Tcp,
-                Protocol::UDP => Transport::Udp,
-            },
-            port: port.port.get(),
-            target_port: port.target_port.get(),
-            node_port: port.node_port.map(Port::get),
-        });
-        let ports: Vec<ServicePort> = ports.collect();
-        // Without an announcer of its own the address is the nodes'.
-        let of_nodes = gateway.strategy.announced().is_some_and(|(announced, _)| announced.how == Announce::Node)
-            || !gateway.needs.status_ips.is_empty();
-        let load_balancer = match gateway.needs.service_type {
-            ServiceType::LoadBalancer if of_nodes => NODES.to_vec(),
-            ServiceType::LoadBalancer => vec![LOAD_BALANCER],
-            ServiceType::NodePort | ServiceType::ClusterIp => Vec::new(),
-        };
-        let edge_of = if load_balancer.contains(&LOAD_BALANCER) { [LOAD_BALANCER; 2] } else { NODES };
-        let home = if gateway.needs.host_network { Home::Nodes } else { Home::Pods };
-        let edge = Service {
-            namespace: gateway.namespace.to_string(),
-            name: gateway.service.name.clone(),
-            cluster_ip: CLUSTER_IP,
-            ports: ports.clone(),
-            traffic: match gateway.needs.policy {
-                Some(TrafficPolicy::Local) => Traffic::Local,
-                _ => Traffic::Cluster,
-            },
-            load_balancer,
+        let mut edge = service(gateway, if gateway.needs.host_port { &[0, 1] } else { &[0] });
+        if gateway.needs.host_port && data_plane == DataPlane::Cilium {
             // The stand-in serves a mapped port as it serves any address of its node.
-            external_ips: if !gateway.needs.external_ips.is_empty()
-                || (gateway.needs.host_port && data_plane == DataPlane::Cilium)
-            {
-                NODES.to_vec()
-            } else {
-                Vec::new()
-            },
-            endpoints: if gateway.needs.host_port { vec![0, 1] } else { vec![0] },
-        };
+            edge.external_ips = NODES.to_vec();
+        }
+        let ports = edge.ports.clone();
+        let edge_of = if edge.load_balancer.contains(&LOAD_BALANCER) { [LOAD_BALANCER; 2] } else { NODES };
+        let home = if gateway.needs.host_network { Home::Nodes } else { Home::Pods };
         // Somebody else's Service: what happens beside a gateway must not touch it.
         let other = Service {
             namespace: "other".to_owned(),
@@ -225,7 +229,7 @@ impl Scene {
             net,
             data_plane,
             services,
-            _gateways: gateways,
+            gateways,
             edge: edge_of,
             listens,
             ports: ports.iter().map(|port| (port.transport, port.port)).collect(),
@@ -269,6 +273,17 @@ impl Scene {
     /// Runs lines of the unit on a node.
     pub fn unit(&self, node: usize, setting: &str) {
         self.installed[node].run(&self.net.nodes[node], setting);
+    }
+
+    /// Lets the process of the gateway end that listens there.
+    pub fn close(&mut self, endpoint: usize) {
+        self.gateways.retain(|gateway| gateway.name != HOMES[endpoint]);
+    }
+
+    /// Lets a process of the gateway listen: in a pod, or on a node.
+    pub fn listen(&mut self, endpoint: usize) {
+        let machine = self.net.pods.iter().chain(&self.net.nodes).nth(endpoint).expect("a pod or a node");
+        self.gateways.push(Gateway::listen(machine, HOMES[endpoint], &self.listens));
     }
 
     /// Puts another tree on a node.

@@ -115,6 +115,8 @@ impl Outcome {
 
 /// Listeners that live as long as this does.
 pub struct Gateway {
+    /// What it says it is called.
+    pub name: &'static str,
     stop: Arc<AtomicBool>,
 }
 
@@ -144,7 +146,7 @@ impl Gateway {
                 }
             }
         }
-        Self { stop }
+        Self { name, stop }
     }
 }
 

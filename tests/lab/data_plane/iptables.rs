@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Frontend, Service, ServicePort, Traffic, endpoint, hash};
+use super::{Frontend, Service, ServicePort, Traffic, endpoint, hash, is_on};
 use crate::net::{CLUSTER_CIDR, Family};
 
 /// The chains kube-proxy always has, by table.
@@ -153,8 +153,8 @@ impl Tables {
             }
             return;
         }
-        let local = service.endpoints.contains(&node);
-        if service.traffic == Traffic::Local && !local {
+        let local: Vec<usize> = service.endpoints.iter().copied().filter(|&one| is_on(one, node)).collect();
+        if service.traffic == Traffic::Local && local.is_empty() {
             for frontend in &outside {
                 self.filter_rule(&format!("KUBE-EXTERNAL-SERVICES {} -j DROP", unserved(frontend)));
             }
@@ -180,10 +180,10 @@ impl Tables {
                 self.nat_rule(&format!("{ext} -s {} -j {svc}", self.cluster_cidr()));
                 self.nat_rule(&format!("{ext} -m addrtype --src-type LOCAL -j KUBE-MARK-MASQ"));
                 self.nat_rule(&format!("{ext} -m addrtype --src-type LOCAL -j {svc}"));
-                if local {
+                if !local.is_empty() {
                     self.nat_rule(&format!("{ext} -j {svl}"));
                     self.chain(&svl);
-                    self.endpoints(service, port, &svl, &[node]);
+                    self.endpoints(service, port, &svl, &local);
                 }
             }
         }
@@ -208,7 +208,7 @@ impl Tables {
             if !self.nat_chains.contains(&sep) {
                 self.chain(&sep);
                 let word = port.transport.word();
-                self.nat_rule(&format!("{sep} -s {} -j KUBE-MARK-MASQ", self.family.of(crate::net::PODS[pod])));
+                self.nat_rule(&format!("{sep} -s {} -j KUBE-MARK-MASQ", target.ip()));
                 self.nat_rule(&format!("{sep} -p {word} -m {word} -j DNAT --to-destination {target}"));
             }
         }

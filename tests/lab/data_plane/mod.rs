@@ -11,7 +11,7 @@ use data_encoding::BASE32;
 use portgen::plan::knowledge::Plane;
 use sha2::{Digest as _, Sha256};
 
-use crate::net::{Addresses, FAMILIES, Family, Machine, PODS};
+use crate::net::{Addresses, FAMILIES, Family, Machine, NODES, PODS};
 use crate::node::Variant;
 use crate::traffic::Transport;
 
@@ -160,7 +160,7 @@ pub struct Service {
     pub load_balancer: Vec<Addresses>,
     /// The addresses it claims itself.
     pub external_ips: Vec<Addresses>,
-    /// The pods behind it, by position.
+    /// What is behind it, by position: the pods, then the processes on the nodes.
     pub endpoints: Vec<usize>,
 }
 
@@ -204,9 +204,17 @@ impl Transport {
     }
 }
 
-/// A pod's address with a port, the way kube-proxy writes it.
-fn endpoint(pod: usize, port: u16, family: Family) -> SocketAddr {
-    SocketAddr::new(family.of(PODS[pod]), port)
+/// What may be behind a Service: a pod on each node, or a process in the network namespace of each.
+const ENDPOINTS: [Addresses; 4] = [PODS[0], PODS[1], NODES[0], NODES[1]];
+
+/// An endpoint's address with a port, the way kube-proxy writes it.
+fn endpoint(position: usize, port: u16, family: Family) -> SocketAddr {
+    SocketAddr::new(family.of(ENDPOINTS[position]), port)
+}
+
+/// Whether an endpoint is on a node.
+fn is_on(position: usize, node: usize) -> bool {
+    position % NODES.len() == node
 }
 
 /// The first letters of the base32 of a SHA-256: how kube-proxy keeps chain names short.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{Frontend, Service, ServicePort, Traffic, hash};
-use crate::net::{CLUSTER_CIDR, FAMILIES, Family, NODES, PODS};
+use super::{Frontend, Service, ServicePort, Traffic, endpoint, hash, is_on};
+use crate::net::{CLUSTER_CIDR, FAMILIES, Family, NODES};
 
 /// Both tables of a node, replaced in one transaction.
 pub fn ruleset(services: &[Service], node: usize) -> String {
@@ -72,7 +72,7 @@ impl Table {
         let name = format!("{}/{}/{word}/{}", service.namespace, service.name, port.name);
         let name = format!("{}-{name}", hash(&name, 8));
         let inside = format!("{} . {word} . {}", self.family.of(service.cluster_ip), port.port);
-        let local: Vec<usize> = service.endpoints.iter().copied().filter(|&pod| pod == self.node).collect();
+        let local: Vec<usize> = service.endpoints.iter().copied().filter(|&one| is_on(one, self.node)).collect();
         let unserved = match service.traffic {
             _ if service.endpoints.is_empty() => Some("goto reject-chain"),
             Traffic::Local if local.is_empty() => Some("drop"),
@@ -127,9 +127,9 @@ impl Table {
         let target = port.target_port;
         let mut choices = Vec::new();
         for (position, &pod) in pods.iter().enumerate() {
-            let address = self.family.of(PODS[pod]);
+            let address = endpoint(pod, port.target_port, self.family).ip();
             choices.push(format!("{position} : {address} . {target}"));
-            if pod == self.node {
+            if is_on(pod, self.node) {
                 self.hairpins.insert(format!("{address} . {address} . {word} . {target}"));
             }
         }

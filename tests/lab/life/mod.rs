@@ -8,6 +8,7 @@ pub mod faults;
 mod firewalld;
 mod kube_proxy;
 mod masquerade;
+mod migrate;
 pub mod neighbours;
 mod node;
 mod reload;
@@ -70,6 +71,11 @@ const fn life(title: &'static str, show: fn(Stage) -> Result<String, String>) ->
     Life { title, data_planes: KUBE_PROXY, show }
 }
 
+/// A migration, walked step by step.
+const fn migration(title: &'static str, show: fn(Stage) -> Result<String, String>) -> Life {
+    Life { title, data_planes: NFT, show }
+}
+
 /// With limits, what a reload does depends on which program `iptables` is; the rest of it is nft's business.
 const PROGRAMS: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft), DataPlane::Iptables(Variant::Legacy)];
 const NFT: &[DataPlane] = &[DataPlane::Iptables(Variant::Nft), DataPlane::Nftables];
@@ -104,6 +110,27 @@ pub const LIVES: &[Life] = &[
     life("the node boots: portgen first, then kube-proxy", kube_proxy::boots),
     life("nft flush ruleset", kube_proxy::flushed),
     life("an interface that is missing at boot", node::missing_interface),
+    migration("migrated: nodePortRedirect to metalLB", |stage| migrate::walk(stage, [REDIRECT, METALLB])),
+    migration("migrated: metalLB to nodePortRedirect", |stage| migrate::walk(stage, [METALLB, REDIRECT])),
+    migration("migrated: hostNetwork to nodePortRedirect", |stage| {
+        migrate::walk(stage, [PLAIN_HOST_NETWORK, REDIRECT])
+    }),
+    migration("migrated at once: hostNetwork to nodePortRedirect", |stage| {
+        migrate::at_once(stage, [PLAIN_HOST_NETWORK, REDIRECT])
+    }),
+    migration("migrated: nodePortRedirect to hostNetwork", |stage| {
+        migrate::walk(stage, [REDIRECT, PLAIN_HOST_NETWORK])
+    }),
+    migration("migrated: hostNetwork with an allow-list and limits to nodePortRedirect", |stage| {
+        migrate::walk(stage, [HOST_NETWORK, REWRITE])
+    }),
+    migration("migrated: nodePortRedirect to hostNetwork with an allow-list and limits", |stage| {
+        migrate::walk(stage, [REWRITE, HOST_NETWORK])
+    }),
+    migration("migrated: nodePortRedirect to nodePort", |stage| {
+        migrate::walk(stage, [REDIRECT, "{strategy: nodePort}"])
+    }),
+    migration("migrated: limits leave nodePortRedirect", |stage| migrate::walk(stage, [LIMITS, REDIRECT])),
     life("masqueraded from the node port", |stage| {
         masquerade::to_the_gateway(stage, "{strategy: nodePortRedirect}", "")
     }),
@@ -118,6 +145,11 @@ pub const LIVES: &[Life] = &[
         masquerade::to_the_world(stage, HOST_NETWORK, 9_080)
     }),
 ];
+
+/// Where migrations start and end.
+const REDIRECT: &str = "{strategy: nodePortRedirect}";
+const PLAIN_HOST_NETWORK: &str = "{strategy: hostNetwork}";
+const METALLB: &str = "{strategy: metalLB, addresses: [198.51.100.200/32, \"2001:db8:64::200/128\"]}";
 
 /// A port rewrite with everything that a unit can load, and the same for more clients with other limits.
 const REWRITE: &str = "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/26, \"2001:db8:1::/64\"], limits: {connectionsPerSource: 10000, newConnectionsPerSecond: 10000, burst: 10000}}";

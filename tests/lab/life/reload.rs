@@ -22,7 +22,7 @@ const PACE: Duration = Duration::from_millis(30);
 const PACE_OF_NEW: Duration = Duration::from_millis(5);
 
 /// One load at a time: two of them at once measure how patient two cores are.
-static ALONE: Mutex<()> = Mutex::new(());
+pub static ALONE: Mutex<()> = Mutex::new(());
 
 /// Reloads again and again, with the one spec and the other. The second has one port more, and lets more clients in where
 /// the first has an allow-list.
@@ -163,7 +163,7 @@ fn come_and_go(to: SocketAddr, number: usize, progress: &Progress) -> Result<(),
     Ok(())
 }
 
-fn come(to: SocketAddr) -> io::Result<()> {
+pub fn come(to: SocketAddr) -> io::Result<()> {
     let mut stream = TcpStream::connect_timeout(&to, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(b"who\n")?;
