@@ -375,6 +375,29 @@ fn what_is_refused_says_why() {
 }
 
 #[test]
+fn what_others_share_with_the_gateway_stays_where_it_is() {
+    let shared = "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128], allowSharedIP: web}";
+    let other = format!(
+        "  later:
+    chart: kong
+    namespace: later
+    nodePools: [edge]
+    ports:
+      http: {{port: 1080}}
+    replicas: 2
+    exposure: {shared}
+"
+    );
+    let both = spec(PROXIES[0].1, shared) + &other;
+    let (_folder, output) = told(&both, &["--gateway", "kong", "--to", "nodePort"]);
+    assert_eq!(output.status.code(), Some(1), "{}{}", stdout(&output), stderr(&output));
+    assert!(stderr(&output).contains("`kong` as `later`"), "{}", stderr(&output));
+    let (_folder, output) = told(&both, &["--gateway", "later", "--to", "nodePort"]);
+    assert_eq!(output.status.code(), Some(0), "{}{}", stdout(&output), stderr(&output));
+    assert!(!stdout(&output).contains("ipaddresspool"), "the pool is still kong's: {}", stdout(&output));
+}
+
+#[test]
 fn a_fault_of_what_was_set_is_shown_where_it_was_written() {
     let faulty = ["--to", "metalLB", "--set", "addresses=[198.51.100.300]"];
     let (_folder, output) = told(&spec(PROXIES[0].1, "{strategy: nodePortRedirect}"), &faulty);

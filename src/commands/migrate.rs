@@ -43,6 +43,15 @@ pub fn run(arguments: &cli::Migrate, streams: &mut Streams<'_>) -> Result<u8, Fa
             writeln!(streams.err, "{gateway} is exposed so already: nothing would change")?;
             return Ok(0);
         }
+        Err(Refusal::Shared(renamed)) => {
+            let renamed: Vec<String> = renamed.iter().map(|[old, new]| format!("`{old}` as `{new}`")).collect();
+            writeln!(
+                streams.err,
+                "MetalLB would get {}, and refuses that beside what it has: first migrate the gateways that share an address or a router with {gateway}",
+                renamed.join(", ")
+            )?;
+            return Ok(1);
+        }
         Err(Refusal::Between(what, findings)) => {
             let report = report::Report { findings: &findings, ..new.report() };
             report::write(streams.out, reported(arguments), &[report], streams.styled)?;

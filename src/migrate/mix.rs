@@ -93,6 +93,7 @@ impl Mix<'_> {
         let pods = state.pods.gateway;
         let mut gateway = with_pods(service, pods);
         gateway.strategy = pods.strategy.clone();
+        gateway.pool = pods.pool.clone();
         gateway.needs.pod_security = self.old.gateway.needs.pod_security.min(self.new.gateway.needs.pod_security);
         if gateway.needs.policy.is_some() {
             gateway.needs.policy = state.policy.or(gateway.needs.policy);

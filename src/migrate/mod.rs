@@ -137,6 +137,8 @@ pub enum Note {
 pub enum Refusal {
     /// Both specs render the same files.
     Nothing,
+    /// Other gateways share what MetalLB keeps under this one's name: each old name with the new one.
+    Shared(Vec<[String; 2]>),
     /// What stands between the two cannot be.
     Between(Box<What>, Vec<Finding>),
     /// A fault of portgen or of a chart folder.
@@ -158,6 +160,10 @@ impl From<Fault> for Refusal {
 /// # Panics
 /// If a plan has no such gateway.
 pub fn migrate(old: &Plan, new: &Plan, bridge: Option<&Plan>, gateway: &DnsLabel) -> Result<Migration, Refusal> {
+    let renamed = output::renamed(old, new);
+    if !renamed.is_empty() {
+        return Err(Refusal::Shared(renamed));
+    }
     let bridge = bridge.map(|plan| Side::of(plan, gateway));
     let stages = stages::stages(Side::of(old, gateway), Side::of(new, gateway), bridge);
     let start = output::render(old, &check::inspect(old))?;

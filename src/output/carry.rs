@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::manifests::{services, with_status};
 use super::objects::identity;
 use super::readme::steps::commands;
@@ -111,9 +113,28 @@ fn deleted(from: &Plan, to: &Plan) -> Vec<String> {
         .collect()
 }
 
+/// Objects of MetalLB that the second tree has under another name: it takes no second pool with the same addresses, nor
+/// a second session with the same router, beside the first.
+#[must_use]
+pub fn renamed(from: &Plan, to: &Plan) -> Vec<[String; 2]> {
+    let all = |plan: &Plan| -> Vec<Value> { metallb::objects(plan).into_iter().flat_map(|(_, it)| it).collect() };
+    let (old, new) = (all(from), all(to));
+    let lacks = |objects: &[Value], one: &Value| objects.iter().all(|other| identity(other) != identity(one));
+    let same = |one: &Value, other: &Value| {
+        let field = |name: &str| !one["spec"][name].is_null() && one["spec"][name] == other["spec"][name];
+        one["kind"] == other["kind"] && (field("addresses") || field("peerAddress"))
+    };
+    let gone = old.iter().filter(|object| lacks(&new, object));
+    gone.filter_map(|gone| {
+        let comes = new.iter().find(|object| lacks(&old, object) && same(gone, object))?;
+        Some([gone, comes].map(|object| object["metadata"]["name"].as_str().unwrap_or_default().to_owned()))
+    })
+    .collect()
+}
+
 /// Objects of MetalLB and Cilium that the other tree does not have.
 fn objects_deleted(from: &Plan, to: &Plan) -> Vec<String> {
-    let of = |files: Vec<(String, Vec<serde_json::Value>)>| -> Vec<String> {
+    let of = |files: Vec<(String, Vec<Value>)>| -> Vec<String> {
         let objects = files.into_iter().flat_map(|(_, objects)| objects);
         // MetalLB itself lives in the namespace.
         let own = objects.filter(|object| object["apiVersion"] != "v1" && object["kind"] != "Kustomization");

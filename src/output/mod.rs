@@ -15,7 +15,7 @@ mod resolved;
 mod templates;
 mod yaml;
 
-pub use carry::{Services, carry_over};
+pub use carry::{Services, carry_over, renamed};
 pub use converted::converted;
 pub use readme::steps::commands::{requests, rollout};
 pub use resolved::resolved;
