@@ -160,10 +160,10 @@ fn nodes_answer(plan: &Plan) -> bool {
         })
     };
     let doors = plan.nodes.values().flat_map(|node| &node.doors);
-    match doors.clone().find(|door| door.port.get() == 80).map(|door| door.way) {
+    match doors.clone().find(|door| door.is_public() && door.port.get() == 80).map(|door| door.way) {
         Some(Way::Rewrite { node_port, .. } | Way::Proxy { node_port, .. }) => served(node_port),
         Some(Way::Redirect { to }) => gateway.needs.host_network && target == to,
-        Some(Way::Open) | None => {
+        Some(Way::Open | Way::Shut { .. } | Way::Guard { .. }) | None => {
             gateway.needs.host_network && target.get() == 80
                 || gateway.needs.host_port
                 || services(plan)
@@ -179,6 +179,7 @@ fn answers(step: &Step, wanted: &Gateway) -> bool {
     let shut = |number| {
         plan.nodes.values().flat_map(|node| &node.doors).any(|door| match door.way {
             Way::Rewrite { node_port, direct } | Way::Proxy { node_port, direct } => node_port == number && !direct,
+            Way::Shut { node_port } => node_port == number,
             _ => false,
         })
     };

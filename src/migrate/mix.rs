@@ -122,8 +122,10 @@ impl Mix<'_> {
             let own = state.doors.plan.nodes.get(pool).into_iter().flat_map(|node| &node.doors);
             let mut doors: Vec<_> = others.filter(|door| door.gateway != *name).cloned().collect();
             doors.extend(own.filter(|door| door.gateway == *name).cloned().map(|mut door| {
-                if let Way::Rewrite { direct, .. } | Way::Proxy { direct, .. } = &mut door.way {
-                    *direct |= state.opened;
+                match &mut door.way {
+                    Way::Rewrite { direct, .. } | Way::Proxy { direct, .. } => *direct |= state.opened,
+                    Way::Shut { node_port } if state.opened => door.way = Way::Guard { node_port: *node_port },
+                    _ => {}
                 }
                 door
             }));

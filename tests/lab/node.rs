@@ -79,7 +79,7 @@ impl Tree {
             fs::write(file, &artifact.text).expect("it can be written");
         }
         let cluster = folder.path().to_path_buf();
-        Self { _folder: folder, cluster }
+        Self { _folder: folder, cluster, pool: None }
     }
 
     /// The folder of the one pool's /etc; `None` where nodes need no files.
