@@ -22,11 +22,16 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 Way::Redirect { .. } | Way::Open => false,
             });
             if let Some(other) = taken {
+                let why = if other.is_public() {
+                    format!("port {} of `{}` is a node port as well, so it is never rewritten", door.port, door.gateway)
+                } else {
+                    format!("port {} of `{}` is a node port of `{}` as well, which kube-proxy opens on these nodes too", door.port, door.gateway, other.gateway)
+                };
                 findings.push(
                     Finding::new(
                         &RULE,
                         Place::Value(door.route.key("port")),
-                        format!("port {} of `{}` is a node port as well, so it is never rewritten", door.port, door.gateway),
+                        why,
                         "let clients use another port, or give the Service another node port",
                     )
                     .also(Place::Value(other.route.key("nodePort")), "the node port"),

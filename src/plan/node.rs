@@ -91,11 +91,10 @@ impl Door {
     #[must_use]
     pub fn counted_ports(&self) -> Vec<Port> {
         match self.way {
-            Way::Rewrite { node_port, .. } => vec![node_port],
+            Way::Rewrite { node_port, .. } | Way::Shut { node_port } | Way::Guard { node_port } => vec![node_port],
             Way::Redirect { to } => vec![self.port, to],
             Way::Proxy { node_port, direct: true } => vec![self.port, node_port],
             Way::Proxy { .. } | Way::Open => vec![self.port],
-            Way::Shut { node_port } | Way::Guard { node_port } => vec![node_port],
         }
     }
 
