@@ -376,6 +376,31 @@ fn what_is_refused_says_why() {
 }
 
 #[test]
+fn on_k3s_its_load_balancer_is_off_while_another_one_has_the_service() {
+    let k3s =
+        |exposure| spec(PROXIES[0].1, exposure).replace("  podSecurity", "  distribution: {type: k3s}\n  podSecurity");
+    let metallb = "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}";
+    let [redirect, metallb] =
+        ["{strategy: nodePortRedirect}", metallb].map(|exposure| planned(&k3s(exposure)).unwrap());
+    let off = |step: &Step| {
+        let settings = step.tree.iter().find(|file| file.path == "k3s/config.yaml");
+        settings.is_some_and(|settings| settings.text.contains("servicelb"))
+    };
+    let position = |step: &Step, word: &str| step.commands.iter().position(|command| command.contains(word));
+    let there = migrate(&redirect, &metallb, None, &kong()).unwrap().steps;
+    assert!(there.iter().all(off));
+    assert!(
+        position(&there[0], "systemctl restart k3s") < position(&there[0], "helm upgrade"),
+        "{:?}",
+        there[0].commands
+    );
+    let back = migrate(&metallb, &redirect, None, &kong()).unwrap().steps;
+    let (last, before) = back.split_last().unwrap();
+    assert!(before.iter().all(off) && !off(last));
+    assert!(position(last, "helm upgrade") < position(last, "systemctl restart k3s"), "{:?}", last.commands);
+}
+
+#[test]
 fn what_others_share_with_the_gateway_stays_where_it_is() {
     let shared = "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128], allowSharedIP: web}";
     let other = format!(

@@ -37,7 +37,16 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
         |path: &str| changes.iter().any(|change| change.kind != Kind::Removed && change.path.starts_with(path));
     let apply = |folder: &str| differs(folder).then(|| format!("kubectl apply --server-side -k {folder}"));
     let replaced = how == Services::Replace;
-    let mut run = Vec::new();
+    let mut k3s = Vec::new();
+    for name in ["config.yaml", "agent.yaml"].into_iter().filter(|name| differs(&format!("k3s/{name}"))) {
+        k3s.push(format!("# each k3s {}, one after the other", places::k3s_role(name)));
+        k3s.extend(places::k3s_restart(name));
+    }
+    // What is switched off takes no new Service up; what is switched on again takes none that is still to change.
+    let off = to.k3s_disables();
+    let (first, last) =
+        if from.k3s_disables().iter().all(|was| off.contains(was)) { (k3s, Vec::new()) } else { (Vec::new(), k3s) };
+    let mut run = first;
     if replaced {
         run.extend(deleted(from, to));
     } else {
@@ -49,10 +58,6 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     }
     if differs("kube-proxy") {
         run.extend(commands::kube_proxy_restart());
-    }
-    for name in ["config.yaml", "agent.yaml"].into_iter().filter(|name| differs(&format!("k3s/{name}"))) {
-        run.push(format!("# each k3s {}, one after the other", places::k3s_role(name)));
-        run.extend(places::k3s_restart(name));
     }
     if differs("kind") {
         run.push(
@@ -86,6 +91,7 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
         run.extend(deleted(from, to));
     }
     run.extend(objects_deleted(from, to));
+    run.extend(last);
     Ok(run)
 }
 

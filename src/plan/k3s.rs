@@ -18,7 +18,7 @@ impl Plan {
     #[must_use]
     pub fn k3s_fights(&self) -> Vec<(K3sComponent, Vec<&Gateway>)> {
         let fights = |component: K3sComponent| {
-            let gateways = self.gateways.values().filter(move |gateway| gateway.fights(component));
+            let gateways = self.ways().filter(move |gateway| gateway.fights(component));
             (component, gateways.collect::<Vec<_>>())
         };
         [K3sComponent::ServiceLb, K3sComponent::Traefik]
