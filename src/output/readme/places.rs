@@ -1,9 +1,12 @@
 //! What to run first where a spec is tried: a cluster of kind, the settings of k3s.
 
+use std::fmt::Write as _;
+
 use serde_json::{Value, json};
 
 use super::super::places::k3s;
 use super::step;
+use crate::grammar::Family;
 use crate::plan::{Cni, Distribution, Plan, Strategy};
 
 /// A cluster to try a spec, or the settings of the one there is.
@@ -11,12 +14,11 @@ pub fn steps(plan: &Plan) -> Vec<Value> {
     match plan.cluster.distribution {
         None => Vec::new(),
         Some(Distribution::Kind {}) => {
-            let mut step = step(
-                "The cluster, as containers of this machine:",
-                ["kind create cluster --config kind/cluster.yaml".to_owned()],
-            );
+            let mut commands = vec!["kind create cluster --config kind/cluster.yaml".to_owned()];
+            commands.extend(installed(plan));
+            let mut step = step("The cluster, as containers of this machine:", commands);
             let mut notes = vec![
-                "It has at most three nodes a pool, and no more than a gateway has pods. Its ports lead to the first node of a pool, from this machine alone.".to_owned(),
+                "It has at most three nodes a pool, and no more than a gateway has pods. Ports that `kind/cluster.yaml` maps lead to the first node of a pool, from this machine alone.".to_owned(),
                 "Its nodes are called after the cluster: `kubectl get nodes` lists them.".to_owned(),
             ];
             if plan.ways().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
@@ -44,6 +46,32 @@ pub fn k3s_restart(name: &str) -> [String; 3] {
         ),
         format!("ssh root@\"$NODE\" systemctl restart {unit}"),
     ]
+}
+
+/// What a new cluster of kind has to have before anything is written for it.
+fn installed(plan: &Plan) -> Vec<String> {
+    let mut commands = Vec::new();
+    if let Some(version) = plan.cluster.data_plane.cilium() {
+        let mut command = format!(
+            "helm install cilium cilium --repo https://helm.cilium.io --version '~{version}.0' -n kube-system -f cilium/values.yaml"
+        );
+        if plan.cluster.data_plane.kube_proxy().is_none() {
+            // Without kube-proxy nothing else leads Cilium to the API server.
+            let _ = write!(command, " --set k8sServiceHost={}-control-plane --set k8sServicePort=6443", plan.name);
+        }
+        for (family, value) in [(Family::IPv4, "ipv4"), (Family::IPv6, "ipv6")] {
+            let _ = write!(command, " --set {value}.enabled={}", plan.cluster.families.contains(&family));
+        }
+        commands.push(command + " --wait");
+    }
+    if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
+        let version = plan.cluster.metal_lb.to_string();
+        let wanted = if version.matches('.').count() == 1 { format!("~{version}.0") } else { version };
+        commands.push(format!(
+            "helm install metallb metallb --repo https://metallb.github.io/metallb --version '{wanted}' -n metallb-system --create-namespace --wait"
+        ));
+    }
+    commands
 }
 
 fn k3s_steps(plan: &Plan) -> Vec<Value> {
