@@ -130,8 +130,9 @@ fn no_way_leads_around_what_is_shut() {
         for gateway in plan.gateways.values() {
             let shut =
                 matches!(gateway.strategy, Strategy::NodePortRedirect { direct_node_port: DirectNodePort::Deny, .. });
-            // kube-proxy opens a node port on every node, whoever runs there.
-            let asked = plan.pools.keys().flat_map(|pool| gateway.ports.values().map(move |port| (pool, port)));
+            // kube-proxy opens a node port on every node, whoever runs there; what takes no files, a rule names.
+            let told = plan.pools.iter().filter(|(name, pool)| pool.os.takes_files() || gateway.pools.contains(name));
+            let asked = told.flat_map(|(pool, _)| gateway.ports.values().map(move |port| (pool, port)));
             for (pool, port) in asked {
                 let public = gateway.pools.contains(pool).then_some((port.port, false));
                 let files = plan.nodes.get(pool).map(|node| node::files(&plan, pool, node).unwrap());
