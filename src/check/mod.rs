@@ -23,6 +23,7 @@ checks! {
     announcer_without_pod,
     bfd_echo_refused,
     bgp_misses_family,
+    bgp_multi_hop_inside,
     bgp_peers_differ,
     bgp_sessions_clash,
     bgp_without_sessions,
