@@ -159,6 +159,13 @@ fn places_to_try_are_told_what_they_read() {
     let patch: Value = serde_json::from_str(patch).unwrap();
     assert_eq!(patch[0]["value"]["value"], "20000-32767");
 
+    // The objects of the next steps need their types, which a new cluster does not have.
+    let (_, readme) =
+        common::rendered().into_iter().find(|(name, _)| name.ends_with("kind-metallb/README.md")).unwrap();
+    let readme = std::fs::read_to_string(readme).unwrap();
+    let position = |text: &str| readme.find(text).unwrap_or_else(|| panic!("{text}: {readme}"));
+    assert!(position("helm install metallb metallb ") < position("kubectl apply --server-side -k metallb"));
+
     let metallb = read("kind-metallb/kind/cluster.yaml");
     let patches: Vec<Value> = metallb["kubeadmConfigPatches"]
         .as_array()
