@@ -84,9 +84,10 @@ const GUARDED: [(&str, &str); 3] = [
     ),
 ];
 
-const PROXIES: [(&str, &str); 2] = [
+const PROXIES: [(&str, &str); 3] = [
     ("kube-proxy iptables", "{type: kube-proxy, mode: iptables}"),
     ("Cilium", "{type: cilium, version: \"1.19\", kubeProxyReplacement: true}"),
+    ("kube-proxy IPVS", "{type: kube-proxy, mode: ipvs, strictARP: true}"),
 ];
 
 fn spec(proxy: &str, exposure: &str) -> String {
