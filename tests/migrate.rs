@@ -349,10 +349,15 @@ fn addresses_in_a_status_are_written_and_taken_out_by_a_command() {
     let last = steps.last().unwrap();
     let cleared = position(last, CLEARED).unwrap_or_else(|| panic!("{:?}", last.commands));
     assert!(Some(cleared) < position(last, "kubectl apply --server-side -k manifests"));
-    // Made anew, it has lost them.
+    // Made anew, it has lost them. What takes long comes before it goes.
     let cloud = walked("{strategy: cloudLoadBalancer, provider: aws}", status);
     let made = position(&cloud[0], WRITTEN).unwrap_or_else(|| panic!("{:?}", cloud[0].commands));
     assert!(position(&cloud[0], "kubectl -n gw delete service kong-edge") < Some(made));
+    let cilium = "{strategy: ciliumLoadBalancer, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}";
+    let [old, new] = [cilium, status].map(|exposure| planned(&spec(PROXIES[1].1, exposure)).unwrap());
+    let replaced = &migrate(&old, &new, None, &kong()).unwrap().steps[0];
+    let restarted = position(replaced, "kubectl -n kube-system rollout status daemonset/cilium");
+    assert!(restarted.is_some() && restarted < position(replaced, "kubectl -n gw delete service kong-edge"));
 }
 
 #[test]

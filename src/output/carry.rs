@@ -47,9 +47,7 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     let (first, last) =
         if from.k3s_disables().iter().all(|was| off.contains(was)) { (k3s, Vec::new()) } else { (Vec::new(), k3s) };
     let mut run = first;
-    if replaced {
-        run.extend(deleted(from, to));
-    } else {
+    if !replaced {
         run.extend(cleared(from, to));
         run.extend(apply("manifests"));
     }
@@ -77,6 +75,10 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     for (pool, plan) in from.nodes.iter().filter(|(pool, _)| !to.nodes.contains_key(*pool)) {
         run.push(format!("# on each node of pool {pool}"));
         run.extend(commands::off_each_node(plan));
+    }
+    if replaced {
+        // As late as can be: a chart may want its node ports.
+        run.extend(deleted(from, to));
     }
     for gateway in to.gateways.values().filter(|gateway| differs(&format!("helm/{}.values.yaml", gateway.name))) {
         run.push(commands::helm_upgrade(gateway));
