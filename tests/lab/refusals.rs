@@ -27,6 +27,8 @@ pub struct Refusal {
 pub const OBJECTS: &[&str] = &[
     "aggregation-beyond-pool",
     "bfd-echo-refused",
+    "bgp-misses-family",
+    "bgp-multi-hop-inside",
     "bgp-peers-differ",
     "bgp-sessions-clash",
     "bgp-without-sessions",
@@ -37,6 +39,7 @@ pub const OBJECTS: &[&str] = &[
     "cloud-cannot-serve",
     "cloud-fields-contradict",
     "container-not-restricted",
+    "external-ip-refused",
     "external-ips-miss-family",
     "field-of-another-cloud",
     "host-network-in-restricted-namespace",
