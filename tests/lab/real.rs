@@ -148,7 +148,10 @@ impl KubeProxy {
             let served = [30_080, 30_443].into_iter().all(|port| at(port) == [known.contains(&port); 2]);
             // It fills IPVS first and masquerades later, each family by itself.
             let masquerades = listed.matches("-A KUBE-POSTROUTING").count() >= 6;
-            let settled = served && masquerades && as_wanted;
+            // A virtual server is there before its real servers are; under `Local` some stay without.
+            let full = services.iter().any(|one| one.endpoints.is_empty() || one.traffic == Traffic::Local)
+                || all_have_servers(&listed);
+            let settled = served && masquerades && as_wanted && full;
             return if settled { Ok(()) } else { Err(listed) };
         }
         let model = Machine::new();
@@ -162,6 +165,22 @@ impl KubeProxy {
         }
         Ok(())
     }
+}
+
+/// Whether every virtual server of IPVS's list has a real one that takes connections.
+fn all_have_servers(listed: &str) -> bool {
+    let ipvs = listed.lines().filter(|line| !line.starts_with('#') && !line.starts_with(':'));
+    let mut without = false;
+    for line in ipvs {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["TCP" | "UDP", ..] if without => return false,
+            ["TCP" | "UDP", ..] => without = true,
+            ["->", _, _, weight, ..] if *weight != "0" => without = false,
+            _ => {}
+        }
+    }
+    !without
 }
 
 /// What two dumps do not share.

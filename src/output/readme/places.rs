@@ -65,13 +65,18 @@ fn installed(plan: &Plan) -> Vec<String> {
         commands.push(command + " --wait");
     }
     if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
-        let version = plan.cluster.metal_lb.to_string();
-        let wanted = if version.matches('.').count() == 1 { format!("~{version}.0") } else { version };
-        commands.push(format!(
-            "helm install metallb metallb --repo https://metallb.github.io/metallb --version '{wanted}' -n metallb-system --create-namespace --wait"
-        ));
+        commands.push(metallb_install(plan));
     }
     commands
+}
+
+/// The command that installs MetalLB where there is none.
+pub fn metallb_install(plan: &Plan) -> String {
+    let version = plan.cluster.metal_lb.to_string();
+    let wanted = if version.matches('.').count() == 1 { format!("~{version}.0") } else { version };
+    format!(
+        "helm install metallb metallb --repo https://metallb.github.io/metallb --version '{wanted}' -n metallb-system --create-namespace --wait"
+    )
 }
 
 fn k3s_steps(plan: &Plan) -> Vec<Value> {

@@ -7,7 +7,7 @@ use super::{commands, whose};
 use crate::grammar::DnsLabel;
 use crate::output::{cilium, kube_proxy, manifests, metallb, node};
 use crate::plan::node::NodePlan;
-use crate::plan::{CiliumGatewayApi, KubeProxyMode, OwnGateway, Plan, Strategy};
+use crate::plan::{CiliumGatewayApi, Distribution, KubeProxyMode, OwnGateway, Plan, Strategy};
 
 pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
     let mut steps = places::steps(plan);
@@ -37,7 +37,11 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
             format!("MetalLB's pools and announcements, written for MetalLB {}:", plan.cluster.metal_lb),
             ["kubectl apply --server-side -k metallb".to_owned()],
         );
-        step["notes"] = json!(metallb_notes(plan));
+        let mut notes = metallb_notes(plan);
+        if !matches!(plan.cluster.distribution, Some(Distribution::Kind {})) {
+            notes.insert(0, format!("Where no MetalLB is installed yet: `{}`.", places::metallb_install(plan)));
+        }
+        step["notes"] = json!(notes);
         steps.push(step);
     }
     if !cilium::objects(plan).is_empty() {
