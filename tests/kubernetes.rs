@@ -318,3 +318,26 @@ fn restricted(pod: &PodSecurityContext, container: &SecurityContext, name: &str)
     assert_eq!(profile.map(|profile| profile.type_.as_str()), Some("RuntimeDefault"), "{name}");
     assert!(container.privileged.is_none_or(|privileged| !privileged), "{name}");
 }
+
+/// A large cluster of the years in which every change was written whole gathers changes; no other one does.
+#[test]
+fn kube_proxy_gathers_changes_where_it_writes_all_of_them() {
+    let config = |version: &str, endpoints: u32, said: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let spec = format!(
+            "apiVersion: portgen/v1alpha1\nkind: Cluster\nmetadata: {{name: large}}\n\
+             cluster: {{kubernetesVersion: \"{version}\", endpoints: {endpoints}, serviceProxy: {{type: kube-proxy, mode: iptables{said}}}, ipFamilies: [IPv4]}}\n\
+             nodePools: {{edge: {{nodeSelector: {{pool: edge}}, os: debian-12, count: 3}}}}\n\
+             gateways: {{kong: {{chart: kong, namespace: kong, nodePools: [edge], ports: {{http: {{port: 80}}}}, exposure: {{strategy: nodePortRedirect}}}}}}\n"
+        );
+        std::fs::write(folder.path().join("portgen.yaml"), spec).unwrap();
+        let output = common::portgen(folder.path(), &["render"]);
+        assert_eq!(output.status.code(), Some(0), "{}", common::stdout(&output));
+        let text = std::fs::read_to_string(folder.path().join("rendered/large/kube-proxy/config.yaml")).ok()?;
+        documents(&text)[0]["iptables"]["minSyncPeriod"].as_str().map(str::to_owned)
+    };
+    assert_eq!(config("1.26", 5_000, "").as_deref(), Some("10s"));
+    assert_eq!(config("1.26", 5_000, ", minSyncPeriod: 3s").as_deref(), Some("3s"));
+    assert_eq!(config("1.26", 500, ""), None);
+    assert_eq!(config("1.27", 5_000, ""), None);
+}

@@ -71,6 +71,9 @@ pub fn resolved(plan: &Plan) -> Value {
         "nodePools": pools,
         "gateways": gateways,
     });
+    if let Some(endpoints) = cluster.endpoints {
+        value["cluster"]["endpoints"] = json!(endpoints);
+    }
     if let Some(distribution) = &cluster.distribution {
         value["cluster"]["distribution"] = json!(distribution);
     }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::chart::{Chart, Charts};
 use crate::finding::Route;
-use crate::grammar::{DnsLabel, Family, MetalLbVersion, Port, PortName, PortRange};
+use crate::grammar::{DnsLabel, Family, GoDuration, MetalLbVersion, Port, PortName, PortRange};
 use crate::input::spec::{self, Spec};
 
 /// Fills in every default and works out what each strategy needs. What a spec names but does not have is left out
@@ -54,9 +54,10 @@ fn cluster(written: &spec::Cluster) -> Cluster {
     let (spec::ServiceProxy::KubeProxy { strict_arp, node_port_addresses, .. }
     | spec::ServiceProxy::Cilium { strict_arp, node_port_addresses, .. }) = &written.service_proxy;
     let sync = match &written.service_proxy {
-        spec::ServiceProxy::KubeProxy { min_sync_period, sync_period, .. } => {
-            SyncPeriods { min: min_sync_period.clone(), full: sync_period.clone() }
-        }
+        spec::ServiceProxy::KubeProxy { min_sync_period, sync_period, .. } => SyncPeriods {
+            min: min_sync_period.clone().or_else(|| long_gathering(written, data_plane)),
+            full: sync_period.clone(),
+        },
         spec::ServiceProxy::Cilium { .. } => SyncPeriods::default(),
     };
     let (own_gateway, cilium_values) = match &written.service_proxy {
@@ -77,12 +78,21 @@ fn cluster(written: &spec::Cluster) -> Cluster {
         strict_arp: strict_arp.unwrap_or(false),
         node_port_addresses: node_port_addresses.clone(),
         metal_lb: written.metal_lb.as_ref().map_or(MetalLbVersion::NEWEST, |metal_lb| metal_lb.version),
+        endpoints: written.endpoints.map(spec::Endpoints::get),
         sync,
         own_gateway,
         cilium_values,
         distribution: written.distribution.clone(),
         idle_mode,
     }
+}
+
+/// kube-proxy's iptables mode wrote every rule anew at each change before Kubernetes 1.27: in a cluster that it calls large
+/// itself, from 1,000 endpoints on, changes are gathered for longer.
+fn long_gathering(written: &spec::Cluster, data_plane: DataPlane) -> Option<GoDuration> {
+    let large = written.endpoints.is_some_and(|endpoints| endpoints.get() > 1_000);
+    let anew = data_plane == DataPlane::KubeProxy(KubeProxyMode::Iptables) && !written.kubernetes_version.at_least(27);
+    if large && anew { "10s".parse().ok() } else { None }
 }
 
 fn pool(name: &DnsLabel, written: &spec::NodePool) -> Pool {

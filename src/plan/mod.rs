@@ -101,6 +101,8 @@ pub struct Cluster {
     pub metal_lb: MetalLbVersion,
     /// Where kube-proxy serves node ports, if the spec says so.
     pub node_port_addresses: Option<NodePortAddresses>,
+    /// How many endpoints all Services have together, where the spec says so.
+    pub endpoints: Option<u32>,
     /// How often kube-proxy writes and looks at its rules, where the spec says so.
     pub sync: SyncPeriods,
     /// Cilium's own gateway on the nodes.

@@ -55,6 +55,10 @@ bounded!(
     Count, u32, 1, 10_000, "a number from 1 to 10000"
 );
 bounded!(
+    /// The endpoints of all Services together, roughly.
+    Endpoints, u32, 1, 1_000_000, "a number from 1 to 1000000"
+);
+bounded!(
     /// Any 32-bit number: a user, a group, a preference.
     Id, u32, 0, 4_294_967_295, "a number from 0 to 4294967295"
 );

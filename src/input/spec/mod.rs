@@ -99,6 +99,9 @@ pub struct Cluster {
     /// The network plugin; implied by `serviceProxy: {type: cilium}`, otherwise `other` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cni: Option<Cni>,
+    /// How many endpoints all its Services have together, roughly; only an old kube-proxy needs to know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoints: Option<Endpoints>,
     /// The API server's `--service-node-port-range`; `30000-32767` unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node_port_range: Option<PortRange>,
