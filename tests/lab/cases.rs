@@ -163,6 +163,8 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
 /// Node ports as they are.
 fn node_port(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match (probe, data_plane) {
+        // Where no rule of portgen takes part, a source port that was refused is IPVS's own business, and it takes its time.
+        (Probe::ServedAgain, DataPlane::Ipvs) => None,
         (Probe::NodePort | Probe::OwnNodePort, _) => None,
         (Probe::Loopback, DataPlane::Iptables(_)) if family == Family::V4 => SEES_NODE,
         (_, DataPlane::Cilium) => stand_in(probe),
