@@ -172,6 +172,15 @@ fn node_port(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outc
     }
 }
 
+/// The public number itself as the node port.
+fn node_port_itself(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
+    match (probe, data_plane) {
+        // kube-proxy masquerades what comes to a node port at any local address, and there every Service's is one.
+        (Probe::OtherService, DataPlane::Ipvs) => SEES_NODE,
+        _ => node_port(probe, data_plane, family),
+    }
+}
+
 /// Addresses that the Service claims.
 fn external_ips(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match (probe, data_plane) {
@@ -428,7 +437,7 @@ pub const CASES: [Case; 24] = [
             "nodePort, 80 itself in a wide range",
             "{strategy: nodePort}",
             true,
-            node_port,
+            node_port_itself,
             never,
         )
     },

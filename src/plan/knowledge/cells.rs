@@ -137,8 +137,9 @@ const L2_NEEDS_REPLACEMENT: Verdict = Refused {
 const BESIDE: Verdict =
     NotProven("kube-proxy serves the node ports here, but the packets were counted without Cilium beside it");
 const PROCESS_BESIDE: Verdict = NotProven("the packets were counted without Cilium beside kube-proxy");
-const PROXY_BY_ITSELF: Verdict =
-    Documented("kube-proxy serves it without any help of a node file; no packets of it were sent in IPVS mode");
+const ITSELF_BESIDE_IPVS: Verdict = Documented(
+    "kube-proxy serves it without any help of a node file, and masquerades what pods send to that port of other Services",
+);
 const PROXY_BY_ITSELF_BESIDE: Verdict =
     Documented("kube-proxy serves it without any help of a node file; no packets were sent with Cilium beside it");
 const MAPPED_BESIDE_IPVS: Verdict = Refused {
@@ -146,8 +147,6 @@ const MAPPED_BESIDE_IPVS: Verdict = Refused {
     instead: "`strategy: nodePortRedirect` or `hostNetwork`, or move to `mode: nftables`",
 };
 const PLUGIN_BEHIND_CILIUM: Verdict = NotProven("the plugin portmap, chained behind Cilium, has to map the ports");
-const ROUTED_IPVS: Verdict =
-    Documented("no packets of it were sent in IPVS mode; from the node on they are those of `metalLB` by layer 2");
 const CILIUM_BESIDE: Verdict = NotProven("kube-proxy would have to serve the address that Cilium gives the Service");
 const CLOUD: Verdict =
     Documented("the cloud makes the load balancer; from the node on the packets are those of `metalLB` by layer 2");
@@ -157,13 +156,13 @@ const CELLS: [(Form, [Verdict; 5]); 16] = [
     (Form::PortRewrite, [Works, Works, Works, BEYOND_NETFILTER, BESIDE]),
     (Form::SocketProxy, [Works, NOT_ON_LOCALHOST, NOT_ON_LOCALHOST, BEYOND_NETFILTER, BESIDE]),
     (Form::NatRedirect, [NAT_IS_FINAL, NAT_IS_FINAL, NOT_MASQUERADED, BEYOND_NETFILTER, NAT_IS_FINAL]),
-    (Form::NodePort, [Works, Works, PROXY_BY_ITSELF, Works, PROXY_BY_ITSELF_BESIDE]),
-    (Form::NodePortInRange, [Works, Works, PROXY_BY_ITSELF, Works, PROXY_BY_ITSELF_BESIDE]),
+    (Form::NodePort, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
+    (Form::NodePortInRange, [Works, Works, ITSELF_BESIDE_IPVS, Works, PROXY_BY_ITSELF_BESIDE]),
     (Form::HostNetworkRedirect, [Works, Works, Works, Works, PROCESS_BESIDE]),
     (Form::HostNetworkDirect, [Works, Works, Works, Works, PROCESS_BESIDE]),
     (Form::HostPort, [Works, Works, MAPPED_BESIDE_IPVS, Works, PLUGIN_BEHIND_CILIUM]),
     (Form::MetalLbL2, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
-    (Form::MetalLbBgp, [Works, Works, ROUTED_IPVS, Works, PROXY_BY_ITSELF_BESIDE]),
+    (Form::MetalLbBgp, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
     (Form::CiliumL2, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, L2_NEEDS_REPLACEMENT]),
     (Form::CiliumBgp, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, CILIUM_BESIDE]),
     (Form::CiliumNode, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, CILIUM_BESIDE]),
