@@ -25,7 +25,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         say("syncPeriod", "kube-proxy does not start with a `syncPeriod` of nothing".to_owned(), "write `30s`, or take it out");
         return;
     }
-    let full = sync.full.as_ref().map_or(USUAL, |full| full.get());
+    let full = sync.full.as_ref().map_or(USUAL, crate::grammar::GoDuration::get);
     if let Some(min) = sync.min.as_ref().filter(|min| min.get() > full) {
         let known = sync.full.as_ref().map_or("its default, 30s".to_owned(), |full| format!("`syncPeriod`, {full}"));
         say(

@@ -164,8 +164,7 @@ fn proxy(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome>
 fn node_port(probe: Probe, data_plane: DataPlane, family: Family) -> Option<Outcome> {
     match (probe, data_plane) {
         // Where no rule of portgen takes part, a source port that was refused is IPVS's own business, and it takes its time.
-        (Probe::ServedAgain, DataPlane::Ipvs) => None,
-        (Probe::NodePort | Probe::OwnNodePort, _) => None,
+        (Probe::ServedAgain, DataPlane::Ipvs) | (Probe::NodePort | Probe::OwnNodePort, _) => None,
         (Probe::Loopback, DataPlane::Iptables(_)) if family == Family::V4 => SEES_NODE,
         (_, DataPlane::Cilium) => stand_in(probe),
         _ => rewrite(probe, data_plane, family),
