@@ -54,9 +54,9 @@ fn both_iptables_variants_take_every_restore_file() {
             let script = format!(
                 "set -e; {program}-{variant}-restore --test --noflush '{file}'; \
                  {program}-{variant} -t mangle -N KUBE-X; \
-                 {program}-{variant}-restore -w 30 --noflush '{file}'; once=$({program}-{variant} -t mangle -S); \
+                 {program}-{variant}-restore -w 30 --noflush '{file}'; once=$({program}-{variant} -t mangle -S; {program}-{variant} -t raw -S); \
                  {program}-{variant}-restore --noflush '{file}'; {program}-{variant}-restore --noflush '{file}'; \
-                 twice=$({program}-{variant} -t mangle -S); \
+                 twice=$({program}-{variant} -t mangle -S; {program}-{variant} -t raw -S); \
                  test \"$once\" = \"$twice\"; {program}-{variant} -t mangle -S KUBE-X"
             );
             let output = Command::new(namespace[0]).args(&namespace[1..]).args(["sh", "-c", &script]).output().unwrap();

@@ -119,17 +119,17 @@ impl Probe {
 
     /// Runs it.
     pub fn run(self, scene: &mut Scene, family: Family, patience: Duration) -> Outcome {
-        let probe = |from: &Machine, transport, to| traffic::probe(from, transport, to, patience);
-        // Every port there is must meet the same.
+        let target = |public: u16| if scene.direct { public } else { public + 9_000 };
+        // Every port there is must meet the same, and lead to its own listener.
         let every = |from: &Machine, to: &dyn Fn(u16) -> SocketAddr| {
-            let met: Vec<Outcome> =
-                scene.ports().iter().map(|&(transport, port)| probe(from, transport, to(port))).collect();
-            Outcome::of_all(&met)
+            let probe = |&(transport, port): &(Transport, u16)| {
+                traffic::probe_for(from, transport, to(port), target(port), patience)
+            };
+            Outcome::of_all(&scene.ports().iter().map(probe).collect::<Vec<_>>())
         };
         let at = |port| scene.at(0, family, port);
         let listener = |from: &Machine, transport, public| {
-            let target = if scene.direct { public } else { public + 9_000 };
-            traffic::probe_for(from, transport, at(public), target, patience)
+            traffic::probe_for(from, transport, at(public), target(public), patience)
         };
         let node_port = |port| SocketAddr::new(family.of(NODES[0]), port);
         let raw = |port: u16| node_port(port + 30_000);
