@@ -46,7 +46,7 @@ const WITHIN: [(&str, &str); 10] = [
     ("{strategy: hostNetwork}", "{strategy: hostNetwork, allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}"),
     (
         "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}",
-        "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128], mode: bgp, bgp: {localASN: 64500, peers: {tor: {address: 192.0.2.1, asn: 64501}}}}",
+        "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128], mode: bgp, bgp: {localASN: 64500, peers: {tor: {address: 192.0.2.1, asn: 64501}, tor-v6: {address: \"2001:db8:64::1\", asn: 64501}}}}",
     ),
     (
         "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}",
@@ -70,7 +70,7 @@ const ANNOUNCED: [(&str, &str); 4] = [
     ),
     (
         "{strategy: ciliumLoadBalancer, addresses: [198.51.100.30/32, 2001:db8:5::30/128]}",
-        "{strategy: ciliumLoadBalancer, addresses: [198.51.100.30/32, 2001:db8:5::30/128], announce: bgp, bgp: {localASN: 64500, peers: {tor: {address: 192.0.2.1, asn: 64501}}}}",
+        "{strategy: ciliumLoadBalancer, addresses: [198.51.100.30/32, 2001:db8:5::30/128], announce: bgp, bgp: {localASN: 64500, peers: {tor: {address: 192.0.2.1, asn: 64501}, tor-v6: {address: \"2001:db8:64::1\", asn: 64501}}}}",
     ),
 ];
 

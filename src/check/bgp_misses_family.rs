@@ -1,8 +1,8 @@
-//! An IP family that MetalLB has no BGP session for.
+//! An IP family that no BGP session is for.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
-use crate::plan::{Announce, Plan, Strategy};
+use crate::plan::{Announce, Plan};
 
 pub static RULE: Rule = Rule {
     name: "bgp-misses-family",
@@ -12,12 +12,12 @@ pub static RULE: Rule = Rule {
 };
 
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
-    // Until 0.14 a session carried both families.
-    if !plan.cluster.metal_lb.at_least(15, 0) {
-        return;
-    }
     for gateway in plan.gateways.values() {
-        let Strategy::MetalLb { announced, .. } = &gateway.strategy else { continue };
+        let Some((announced, who)) = gateway.strategy.announced() else { continue };
+        // Until 0.14 a session of MetalLB carried both families.
+        if who == "MetalLB" && !plan.cluster.metal_lb.at_least(15, 0) {
+            continue;
+        }
         let Some(bgp) = announced.bgp.as_ref().filter(|_| announced.how == Announce::Bgp) else { continue };
         for family in &plan.cluster.families {
             if bgp.peers.values().any(|peer| Family::of(peer.address.0) == *family) {

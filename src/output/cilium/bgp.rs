@@ -9,7 +9,7 @@ use crate::grammar::{Address, CiliumVersion, DnsLabel, Family};
 use crate::plan::{Announce, Announced, BgpPeer, Gateway, Plan};
 
 /// The label that joins sessions to advertisements.
-const LABEL: &str = "portgen.dev/gateway";
+const LABEL: &str = "portgen/gateway";
 
 /// What of a gateway's Service its routers are told, with the attributes it has.
 pub fn advertisement(gateway: &Gateway, announced: &Announced, version: CiliumVersion) -> Value {
@@ -90,7 +90,7 @@ fn of_pool(plan: &Plan, pool: &DnsLabel, sessions: &Sessions<'_>, version: Ciliu
             "peerAddress": address,
             "peerConfigRef": {"name": config},
         }));
-        objects.push(object(api_version, "CiliumBGPPeerConfig", &config, &peer_config(plan, session)));
+        objects.push(object(api_version, "CiliumBGPPeerConfig", &config, &peer_config(session)));
     }
     let instances: Vec<Value> = instances
         .into_iter()
@@ -105,21 +105,15 @@ fn of_pool(plan: &Plan, pool: &DnsLabel, sessions: &Sessions<'_>, version: Ciliu
     objects
 }
 
-fn peer_config(plan: &Plan, session: &Session<'_>) -> Value {
-    let families: Vec<Value> = plan
-        .cluster
-        .families
-        .iter()
-        .map(|family| {
-            let afi = match family {
-                Family::IPv4 => "ipv4",
-                Family::IPv6 => "ipv6",
-            };
-            let carried = json!({"key": LABEL, "operator": "In", "values": session.gateways});
-            json!({"afi": afi, "safi": "unicast", "advertisements": {"matchExpressions": [carried]}})
-        })
-        .collect();
-    let mut spec = json!({"transport": {"peerPort": session.peer.port}, "families": families});
+fn peer_config(session: &Session<'_>) -> Value {
+    // The other family's routes would have a next hop of this one, which few routers take.
+    let afi = match Family::of(session.peer.address.0) {
+        Family::IPv4 => "ipv4",
+        Family::IPv6 => "ipv6",
+    };
+    let carried = json!({"key": LABEL, "operator": "In", "values": session.gateways});
+    let family = json!({"afi": afi, "safi": "unicast", "advertisements": {"matchExpressions": [carried]}});
+    let mut spec = json!({"transport": {"peerPort": session.peer.port}, "families": [family]});
     if session.peer.ebgp_multi_hop {
         // A number of hops here, a switch in a spec: as far as a packet gets.
         spec["ebgpMultihop"] = json!(255);
