@@ -328,7 +328,7 @@ fn announced_story(gateway: &Gateway, announced: &Announced) -> Vec<String> {
     story.push(if gateway.needs.no_node_ports {
         "The Service has no node ports, by which a source outside of allowFrom could get past it. A Service that had some keeps them: take them out with `kubectl edit`.".to_owned()
     } else {
-        "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node, and allowFrom does not shut them.".to_owned()
+        "Kubernetes gives a LoadBalancer Service node ports too; they stay reachable on every node.".to_owned()
     });
     if gateway.pool != gateway.name {
         story.push(format!("It shares the address of {}, whose pool and announcement serve both.", gateway.pool));

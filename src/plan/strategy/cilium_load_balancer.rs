@@ -52,6 +52,8 @@ pub fn needs(
 ) -> Needs {
     let mut needs = Needs::service(ServiceType::LoadBalancer, traffic);
     needs.source_ranges = allow_from.to_vec();
+    // The ranges guard the address alone; without node ports there is no way around them.
+    needs.no_node_ports = !allow_from.is_empty();
     // With a class nobody else takes the Service up: not MetalLB, not a cloud.
     needs.load_balancer_class = Some(match announced.how {
         Announce::L2 => "io.cilium/l2-announcer",
