@@ -225,3 +225,27 @@ fn an_address_of_the_spec_is_no_example() {
     let text = stdout(&output);
     assert!(text.contains("192.0.2.11 stands for a client") && text.contains("→ 203.0.113.14"), "{text}");
 }
+
+/// kube-proxy serves node ports where `nodePortAddresses` says, and so does the rewrite that leads to one.
+#[test]
+fn node_ports_are_served_where_the_cluster_says() {
+    let left_out = "`nodePortAddresses` leaves it out";
+    let scene = tempfile::tempdir().unwrap();
+    let spec = fs::read_to_string(root().join(TWO)).unwrap();
+    let met = |networks: &str, arguments: &str| {
+        let spec = spec.replace("mode: nftables}", &format!("mode: nftables, nodePortAddresses: {networks}}}"));
+        assert!(spec.contains(networks), "{spec}");
+        fs::write(scene.path().join("portgen.yaml"), spec).unwrap();
+        let words: Vec<&str> = ["trace", "--to"].into_iter().chain(arguments.split(' ')).collect();
+        stdout(&portgen(scene.path(), &words))
+    };
+    for to in ["public:443", "public:80 --source 10.1.2.3"] {
+        let elsewhere = met("[172.31.0.0/16]", to);
+        assert!(elsewhere.contains(left_out) && !elsewhere.contains("arrives at"), "{elsewhere}");
+    }
+    // A family without a network of its own is served whole.
+    let other = met("[172.31.0.0/16]", "public:443 --family ipv6");
+    assert!(other.contains("arrives at") && !other.contains(left_out), "{other}");
+    let primary = met("primary", "public:443");
+    assert!(primary.contains("arrives at") && !primary.contains(left_out), "{primary}");
+}

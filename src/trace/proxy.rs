@@ -29,6 +29,9 @@ impl Walker<'_> {
     /// Whether kube-proxy serves node ports at the destination of a packet.
     fn node_ports_at(&self, at: Side, packet: &Packet) -> bool {
         let destination = packet.destination;
+        if !self.world.node_ports_reach(destination) {
+            return false;
+        }
         match self.kube_proxy() {
             // There is no `route_localnet` for ::1.
             Some(KubeProxyMode::Iptables) => {
@@ -47,7 +50,12 @@ impl Walker<'_> {
         let Some((position, frontend)) = service::asked(world, packet, self.node_ports_at(at, packet)) else {
             if let Some((position, frontend)) = service::asked(world, packet, world.is_local(at, packet.destination)) {
                 let said = world.services[position].said(frontend);
-                let matched = format!("{said} is not served at {}: {}", packet.destination, where_node_ports_are(mode));
+                let why = if world.node_ports_reach(packet.destination) {
+                    where_node_ports_are(mode)
+                } else {
+                    "`nodePortAddresses` leaves it out"
+                };
+                let matched = format!("{said} is not served at {}: {why}", packet.destination);
                 self.serves(at, here, matched, Vec::new());
             }
             return None;
@@ -187,7 +195,9 @@ impl Walker<'_> {
     /// The mapping that a packet to a node asks for.
     pub fn mapping(&self, at: Side, packet: &Packet) -> Option<&Mapped> {
         let world = self.world;
-        let local = world.is_local(at, packet.destination);
+        // kube-proxy accepts what IPVS is to have before the port map, which stands behind it in the same chain.
+        let of_ipvs = self.kube_proxy() == Some(KubeProxyMode::Ipvs) && service::asked(world, packet, false).is_some();
+        let local = world.is_local(at, packet.destination) && !of_ipvs;
         world.mapped.iter().find(|one| {
             local
                 && one.protocol == packet.protocol()

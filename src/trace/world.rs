@@ -11,7 +11,9 @@ use crate::grammar::{DnsLabel, Family, Port};
 use crate::output::Fault;
 use crate::output::node::nft::{Chain, ChainKind, Hook, Match, Rule, Ruleset, Statement};
 use crate::output::node::{NFT_FILE, NodeFile, iptables, limits_file, nft};
-use crate::plan::{Announce, DataPlane, Gateway, KubeProxyMode, Mechanism, Plan, PortPlan, Protocol, Strategy};
+use crate::plan::{
+    Announce, DataPlane, Gateway, KubeProxyMode, Mechanism, NodePortAddresses, Plan, PortPlan, Protocol, Strategy,
+};
 
 /// One of the two nodes: the one that is asked, and another one of its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +60,8 @@ pub struct World {
     pub mapped: Vec<Mapped>,
     /// Where the pods are.
     pub pods: Pods,
+    /// Where kube-proxy is told to serve node ports.
+    node_port_addresses: Option<NodePortAddresses>,
     /// Addresses that a spec means for a Service and nobody gives it, with the reason.
     pub unassigned: Vec<(IpAddr, &'static str)>,
     /// What to know of the addresses.
@@ -122,6 +126,7 @@ impl World {
         let mut world = Self {
             data_plane: plan.cluster.data_plane,
             services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, pool, family)).collect(),
+            node_port_addresses: plan.cluster.node_port_addresses.clone(),
             unassigned: plan.gateways.values().flat_map(|gateway| nobodys(plan, gateway, family)).collect(),
             ruleset: None,
             recipe: recipe(plan, pool),
@@ -255,6 +260,18 @@ impl World {
             || address.is_loopback()
             // IPVS puts the address of every Service on a dummy interface of every node.
             || (self.data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs) && self.is_announced(address))
+    }
+
+    /// Whether kube-proxy is told to serve node ports at an address; a family that no network is named of, it serves whole.
+    pub fn node_ports_reach(&self, address: IpAddr) -> bool {
+        match &self.node_port_addresses {
+            None => true,
+            Some(NodePortAddresses::Word(_)) => !address.is_loopback(),
+            Some(NodePortAddresses::Networks(networks)) => {
+                let mut own = networks.iter().filter(|network| network.family() == Family::of(address)).peekable();
+                own.peek().is_none() || own.any(|network| network.contains(address))
+            }
+        }
     }
 
     /// Whether a Service has this address.
