@@ -249,3 +249,90 @@ fn node_ports_are_served_where_the_cluster_says() {
     let primary = met("primary", "public:443");
     assert!(primary.contains("arrives at") && !primary.contains(left_out), "{primary}");
 }
+
+/// A cluster on AWS or on Cilium, with one gateway.
+fn one_gateway(proxy: &str, exposure: &str) -> String {
+    format!(
+        "apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: one}}
+cluster:
+  kubernetesVersion: \"1.34\"
+  serviceProxy: {proxy}
+  ipFamilies: [IPv4]
+  podSecurity: privileged
+nodePools:
+  edge: {{nodeSelector: {{pool: edge}}, os: debian-12, addresses: [192.0.2.11, 192.0.2.12]}}
+gateways:
+  kong:
+    chart: kong
+    namespace: kong
+    nodePools: [edge]
+    ports: {{http: {{port: 80}}, https: {{port: 443, tls: true}}}}
+    replicas: 2
+    exposure: {exposure}
+"
+    )
+}
+
+const IPTABLES: &str = "{type: kube-proxy, mode: iptables}";
+
+fn met(spec: &str, arguments: &str) -> String {
+    let scene = tempfile::tempdir().unwrap();
+    fs::write(scene.path().join("portgen.yaml"), spec).unwrap();
+    let words: Vec<&str> = ["trace", "--to"].into_iter().chain(arguments.split(' ')).collect();
+    let output = portgen(scene.path(), &words);
+    assert!(output.status.code() < Some(2), "{}", stderr(&output));
+    stdout(&output)
+}
+
+/// The Service's status holds a name on AWS: kube-proxy knows neither the address nor the allow-list.
+#[test]
+fn a_load_balancer_of_aws_hands_on_what_it_takes() {
+    let instance = one_gateway(IPTABLES, "{strategy: cloudLoadBalancer, provider: aws, allowFrom: [203.0.113.0/24]}");
+    let inside = met(&instance, "kong:443 --source 203.0.113.9");
+    assert!(inside.contains("instance targets  (destination") && inside.contains("node port 30001"), "{inside}");
+    assert!(inside.contains("arrives at kong, port 8443, which sees a node's address"), "{inside}");
+    let outside = met(&instance, "kong:443 --source 192.0.2.200");
+    assert!(outside.contains("security group") && outside.contains("dropped, a timeout"), "{outside}");
+    assert!(!inside.contains("198.51.100.200 port") && !outside.contains("loadBalancerSourceRanges"), "{outside}");
+    assert!(met(&instance, "kong:8443").contains("no listener"), "{}", met(&instance, "kong:8443"));
+    assert!(met(&instance, "kong:443 --from pod").contains("leaves the cluster"));
+
+    let ip = one_gateway(IPTABLES, "{strategy: cloudLoadBalancer, provider: aws, aws: {targetType: ip}}");
+    let pod = met(&ip, "kong:80");
+    assert!(!pod.contains("kube-proxy") && pod.contains("IP targets"), "{pod}");
+    assert!(pod.contains("arrives at kong, port 8000, which sees the load balancer's address"), "{pod}");
+    let kept = one_gateway(
+        IPTABLES,
+        "{strategy: cloudLoadBalancer, provider: aws, aws: {targetType: ip, preserveClientIP: true}}",
+    );
+    assert!(met(&kept, "kong:80").contains("which sees the client's address"), "{}", met(&kept, "kong:80"));
+}
+
+#[test]
+fn ciliums_own_gateway_listens_on_its_pool() {
+    let proxy = "{type: cilium, version: \"1.19\", kubeProxyReplacement: true, gateway: {http: 8080, https: 8443}}";
+    let spec = one_gateway(proxy, "{strategy: nodePort}");
+    assert!(met(&spec, "edge:8443").contains("arrives at cilium-envoy, port 8443"), "{}", met(&spec, "edge:8443"));
+    assert!(met(&spec, "edge:443").contains("refused: nothing of the spec listens"), "{}", met(&spec, "edge:443"));
+}
+
+/// Where IPVS makes the address of a Service the node's, the port map leaves it alone, and masquerades by itself.
+#[test]
+fn a_mapped_port_is_the_nodes_own() {
+    let mapped = one_gateway("{type: kube-proxy, mode: nftables}", "{strategy: hostPort}");
+    let loopback = met(&mapped, "loopback:80");
+    assert!(loopback.contains("port map: masquerades what it marked"), "{loopback}");
+    let other = "
+  other:
+    chart: apisix
+    namespace: apisix
+    nodePools: [edge]
+    ports: {http: {port: 80}}
+    exposure: {strategy: metalLB, addresses: [198.51.100.10/32]}
+";
+    let spec = one_gateway("{type: kube-proxy, mode: ipvs, strictARP: true}", "{strategy: hostPort}") + other;
+    assert!(met(&spec, "other:80").contains("arrives at other"), "{}", met(&spec, "other:80"));
+    assert!(met(&spec, "edge:80").contains("arrives at kong"), "{}", met(&spec, "edge:80"));
+}

@@ -20,6 +20,8 @@ pub const NODE: Example = Example { v4: [198, 51, 100], v6: 0x64, host: 11 };
 pub const CLIENT: Example = Example { v4: [192, 0, 2], v6: 1, host: 10 };
 /// Pods.
 pub const POD: Example = Example { v4: [203, 0, 113], v6: 0x71, host: 10 };
+/// A cloud's load balancer, where it connects by itself.
+pub const BALANCER: Example = Example { v4: [198, 51, 100], v6: 0x64, host: 220 };
 /// What a cloud gives.
 const ANNOUNCED: Example = Example { v4: [198, 51, 100], v6: 0x64, host: 200 };
 

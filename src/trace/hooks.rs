@@ -207,7 +207,9 @@ impl<'a> Walker<'a> {
             let before = packet.clone();
             packet.source = self.world.node(at);
             packet.masqueraded = true;
-            let owner = self.world.serves();
+            // Where a port is mapped, no Service has marked it.
+            let mapped = self.world.mapped.iter().any(|one| Some(&one.gateway) == packet.gateway.as_ref());
+            let owner = if mapped { "port map".to_owned() } else { self.world.serves() };
             let changed = packet.changes_since(&before);
             self.hop(at.name(), (place.name(), Some(priority)), owner, "masquerades what it marked", changed);
         }

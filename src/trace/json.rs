@@ -52,6 +52,7 @@ fn whose(sees: Seen) -> &'static str {
         Seen::Node => "node",
         Seen::Pod => "pod",
         Seen::Loopback => "loopback",
+        Seen::Balancer => "loadBalancer",
         Seen::Asked => "asked",
     }
 }

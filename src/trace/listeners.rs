@@ -10,6 +10,9 @@ use crate::output::node::{self, NodeFile, SYSCTL_FILE, systemd};
 use crate::plan::node::{NodePlan, Way};
 use crate::plan::{Plan, Protocol};
 
+/// The DaemonSet that is Cilium's own gateway.
+const ENVOY: &str = "cilium-envoy";
+
 /// What listens on a node.
 pub struct Process {
     /// The gateway it belongs to.
@@ -56,6 +59,16 @@ pub struct Mapped {
 impl World {
     /// The gateways' own processes on the node, and the ports that are mapped to its pods.
     pub fn listeners(&mut self, plan: &Plan, pool: &DnsLabel, lowest: u16) {
+        if let Some(own) = plan.cluster.own_gateway.as_ref().filter(|own| own.pool.as_ref().is_none_or(|of| of == pool))
+            && let Ok(envoy) = ENVOY.parse::<DnsLabel>()
+        {
+            self.processes.extend(own.ports().map(|(_, port)| Process {
+                gateway: envoy.clone(),
+                protocol: Protocol::TCP,
+                port: port.get(),
+                role: Role::Gateway,
+            }));
+        }
         if self.pods != Pods::Here {
             return;
         }

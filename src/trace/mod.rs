@@ -4,6 +4,7 @@
 mod addresses;
 mod answer;
 mod cilium;
+mod cloud;
 mod hooks;
 mod json;
 mod listeners;
@@ -193,6 +194,8 @@ pub enum Seen {
     Pod,
     /// A loopback address.
     Loopback,
+    /// A load balancer's own.
+    Balancer,
     /// The address that was asked.
     Asked,
 }

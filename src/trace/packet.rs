@@ -26,7 +26,7 @@ pub struct Packet {
     pub zone: u16,
     /// Whether it is an answer.
     pub answer: bool,
-    /// Whether kube-proxy has marked it for masquerading.
+    /// Whether kube-proxy or the port map has marked it for masquerading.
     pub marked: bool,
     /// Whether a node has put its own address in the place of its source.
     pub masqueraded: bool,

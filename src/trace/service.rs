@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 
 use super::addresses::{announced_addresses, unassigned};
+use super::cloud;
 use super::packet::Packet;
 use super::world::{Side, World};
-use crate::grammar::{Cidr, DnsLabel, Family};
-use crate::plan::{Gateway, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
+use crate::grammar::{Cidr, DnsLabel, Family, Port};
+use crate::plan::{Gateway, Plan, PortPlan, Protocol, ServiceType, Strategy, TrafficPolicy};
 
 /// One port of a gateway's Service.
 #[derive(Debug, Clone)]
@@ -53,9 +54,15 @@ impl Service {
         let claimed = matches!(&gateway.strategy, Strategy::ExternalIps { .. }) && needs.status_ips.is_empty();
         let addresses = match unassigned(plan, gateway) {
             Some(_) => Vec::new(),
+            None if cloud::is_apart(gateway) => Vec::new(),
             None => announced_addresses(plan, gateway, family),
         };
-        let service = |port: &crate::plan::PortPlan| {
+        let node_ports = if cloud::is_apart(gateway) {
+            cloud::node_ports(plan, gateway)
+        } else {
+            gateway.ports.values().map(|port| port.node_port.map(Port::get)).collect()
+        };
+        let service = |(port, node_port): (&PortPlan, Option<u16>)| {
             let public = port.port.get();
             let at = addresses.iter().map(|&address| {
                 if claimed { Frontend::Claimed(address, public) } else { Frontend::Announced(address, public) }
@@ -66,12 +73,12 @@ impl Service {
                 protocol: port.protocol,
                 here: gateway.pools.contains(pool),
                 target: port.target_port.get(),
-                frontends: at.chain(port.node_port.map(|port| Frontend::NodePort(port.get()))).collect(),
+                frontends: at.chain(node_port.map(Frontend::NodePort)).collect(),
                 policy: needs.policy.unwrap_or(TrafficPolicy::Cluster),
                 sources: needs.source_ranges.clone(),
             }
         };
-        gateway.ports.values().map(service).collect()
+        gateway.ports.values().zip(node_ports).map(service).collect()
     }
 
     /// What it is called in a step.

@@ -70,6 +70,7 @@ fn whose(sees: Seen) -> &'static str {
         Seen::Node => "a node's address",
         Seen::Pod => "a pod's address",
         Seen::Loopback => "the loopback's address",
+        Seen::Balancer => "the load balancer's address",
         Seen::Asked => "the address that was asked,",
     }
 }

@@ -87,6 +87,11 @@ impl<'a> Walker<'a> {
             let matched = world.announcer(to).unwrap_or("the network brings the address to a node");
             self.hop("network", ("route", None), "network", matched, Vec::new());
         }
+        if question.origin == Origin::Client
+            && let Some(ending) = self.balanced(&packet)
+        {
+            return (flow, Ending { page: ending.page.or(page), ..ending });
+        }
         let connects = self.replaced() && question.origin != Origin::Client;
         let entry = if packet.came.is_some() { Entry::Comes } else { Entry::Starts };
         let ending = if connects { self.at_connect(side, &packet) } else { None };
@@ -240,6 +245,12 @@ impl<'a> Walker<'a> {
             let why = format!("no Service takes port {} of {}", packet.port(), packet.destination);
             return Met { ending: ending(Verdict::Dropped, why), reply: Reply::None };
         }
+        if let Some(balancer) = world.balancers.iter().find(|one| one.address == packet.destination) {
+            let why =
+                format!("it leaves the cluster for {}'s load balancer: `--from client` walks on", balancer.gateway);
+            let verdict = Verdict::Passes { sees: world.whose(packet.source) };
+            return Met { ending: ending(verdict, why), reply: Reply::Behind };
+        }
         let why = format!("it is for {}, which is no machine of the spec", packet.destination);
         let verdict = Verdict::Passes { sees: world.whose(packet.source) };
         Met { ending: ending(verdict, why), reply: Reply::Behind }
@@ -251,7 +262,8 @@ impl<'a> Walker<'a> {
         Met { ending, reply }
     }
 
-    fn pod(&mut self, at: Side, packet: &Packet) -> Met {
+    /// Into the pod of a gateway.
+    pub fn pod(&mut self, at: Side, packet: &Packet) -> Met {
         let world = self.world;
         let port = packet.port();
         let Some(gateway) = packet.gateway.clone().filter(|_| packet.destination == world.gateway_pod(at)) else {

@@ -2,7 +2,8 @@
 
 use std::net::IpAddr;
 
-use super::addresses::{CLIENT, Example, NODE, POD, announced_addresses, named, node_address, unassigned};
+use super::addresses::{BALANCER, CLIENT, Example, NODE, POD, announced_addresses, named, node_address, unassigned};
+use super::cloud::{self, Balancer};
 use super::listeners::{self, Mapped, Process, Role};
 use super::packet::Interface;
 use super::service::{Frontend, Service};
@@ -64,6 +65,10 @@ pub struct World {
     node_port_addresses: Option<NodePortAddresses>,
     /// Addresses that a spec means for a Service and nobody gives it, with the reason.
     pub unassigned: Vec<(IpAddr, &'static str)>,
+    /// Load balancers that nodes know nothing of.
+    pub balancers: Vec<Balancer>,
+    /// The address that such a load balancer connects from.
+    pub balancers_own: IpAddr,
     /// What to know of the addresses.
     pub notes: Vec<String>,
     /// The same over IPv4, where a proxy goes on over IPv4.
@@ -127,6 +132,8 @@ impl World {
             data_plane: plan.cluster.data_plane,
             services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, pool, family)).collect(),
             node_port_addresses: plan.cluster.node_port_addresses.clone(),
+            balancers: plan.gateways.values().flat_map(|gateway| cloud::balancers(plan, gateway, family)).collect(),
+            balancers_own: example(BALANCER),
             unassigned: plan.gateways.values().flat_map(|gateway| nobodys(plan, gateway, family)).collect(),
             ruleset: None,
             recipe: recipe(plan, pool),
@@ -290,6 +297,8 @@ impl World {
             Seen::Node
         } else if self.pod_at(address).is_some() {
             Seen::Pod
+        } else if address == self.balancers_own {
+            Seen::Balancer
         } else {
             Seen::Asked
         }
