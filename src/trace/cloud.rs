@@ -58,12 +58,12 @@ pub fn node_ports(plan: &Plan, gateway: &Gateway) -> Vec<Option<u16>> {
     };
     let range = plan.cluster.node_port_range;
     let mut free = (range.first.get()..=range.last.get()).filter(|number| !taken(number));
-    let mut number = |port: &PortPlan| match port.node_port {
+    let number = |port: &PortPlan| match port.node_port {
         Some(own) => Some(own.get()),
         None if used => free.next(),
         None => None,
     };
-    gateway.ports.values().map(|port| number(port)).collect()
+    gateway.ports.values().map(number).collect()
 }
 
 /// The load balancers of a gateway, a port each.

@@ -45,7 +45,7 @@ pub fn context(plan: &Plan, gateway: &Gateway) -> Value {
         "strategy": gateway.strategy.name(),
         "where": format!("{}, {}", public_ports(gateway), place(plan, gateway)),
         "who": who,
-        "source": source_address(gateway),
+        "source": source_address(plan, gateway),
         "picture": picture(plan, gateway),
         "story": story(plan, gateway),
     })
@@ -103,13 +103,20 @@ fn cloud(provider: CloudProvider) -> &'static str {
     }
 }
 
-fn source_address(gateway: &Gateway) -> &'static str {
+fn source_address(plan: &Plan, gateway: &Gateway) -> &'static str {
     if let Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. } = &gateway.strategy
         && aws.target_type == AwsTarget::Ip
     {
         return if aws.preserve_client_ip { "the client's" } else { "the load balancer's" };
     }
-    match meaning(Form::of(gateway)).source {
+    let kept = meaning(Form::of(gateway)).source;
+    if kept != SourceKept::Always
+        && gateway.needs.policy == Some(TrafficPolicy::Cluster)
+        && matches!(plan.cluster.data_plane, DataPlane::Cilium(_))
+    {
+        return "a node's, or the client's where the pod is on the node that it came to";
+    }
+    match kept {
         SourceKept::Never => "a node's, always",
         SourceKept::WithLocal if gateway.needs.policy == Some(TrafficPolicy::Cluster) => "a node's",
         SourceKept::WithLocal | SourceKept::Always => "the client's",
