@@ -162,7 +162,7 @@ fn told(plan: &Plan, trace: &Trace) -> (Outcome, String) {
             Seen::Node => Source::Node,
             Seen::Pod => Source::Pod,
             Seen::Loopback => Source::Loopback,
-            Seen::Asked => Source::Other,
+            Seen::Balancer | Seen::Asked => Source::Other,
         })
     };
     let outcome = match &trace.ending.verdict {
