@@ -48,7 +48,6 @@ fn refused(chart: &str, strategy: &str, plane: &str) -> Option<&'static str> {
         ("apisix", "hostPort", _) => Some("chart-cannot-express"),
         (_, "ciliumLoadBalancer", plane) if plane != "cilium" => Some("cilium-address-unserved"),
         (_, "externalIPs", "ipvs") => Some("external-ips-beside-ipvs"),
-        (_, "hostPort", "ipvs") => Some("host-port-beside-ipvs"),
         _ => None,
     }
 }

@@ -296,15 +296,9 @@ fn proxy_refused(data_plane: DataPlane) -> Option<Attempt> {
     (!matches!(data_plane, DataPlane::Iptables(_))).then_some(attempt)
 }
 
-/// IPVS does not masquerade connections to claimed addresses.
+/// IPVS makes the claimed addresses of one node local to the others.
 fn beside_ipvs(data_plane: DataPlane) -> Option<Attempt> {
     let attempt = Attempt { by_hand: ByHand::Elsewhere, probe: Probe::OtherNode, meets: Outcome::Timeout };
-    (data_plane == DataPlane::Ipvs).then_some(attempt)
-}
-
-/// The mapping takes connections to other Services, whose addresses IPVS makes local.
-fn mapped_beside_ipvs(data_plane: DataPlane) -> Option<Attempt> {
-    let attempt = Attempt { by_hand: ByHand::Elsewhere, probe: Probe::OtherService, meets: Outcome::Elsewhere };
     (data_plane == DataPlane::Ipvs).then_some(attempt)
 }
 
@@ -473,10 +467,7 @@ pub const CASES: [Case; 24] = [
         host_network_sources,
         never,
     ),
-    Case {
-        kong: true,
-        ..case(Form::HostPort, "hostPort", "{strategy: hostPort}", true, host_port, mapped_beside_ipvs)
-    },
+    Case { kong: true, ..case(Form::HostPort, "hostPort", "{strategy: hostPort}", true, host_port, never) },
     case(
         Form::MetalLbL2,
         "metalLB",
@@ -512,7 +503,7 @@ pub const CASES: [Case; 24] = [
     case(
         Form::CiliumBgp,
         "ciliumLoadBalancer, BGP, Local",
-        "{strategy: ciliumLoadBalancer, announce: bgp, externalTrafficPolicy: Local, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"], bgp: {localASN: 64512, peers: {router: {address: 198.51.100.1, asn: 64513}}}}",
+        "{strategy: ciliumLoadBalancer, announce: bgp, externalTrafficPolicy: Local, addresses: [198.51.100.200-198.51.100.209, \"2001:db8:64::200-2001:db8:64::209\"], bgp: {localASN: 64512, peers: {router: {address: 198.51.100.1, asn: 64513}, router-v6: {address: \"2001:db8:64::1\", asn: 64513}}}}",
         true,
         load_balancer,
         without_cilium,

@@ -2,20 +2,21 @@
 
 use std::sync::Arc;
 
-use crate::data_plane::DataPlane;
+use crate::data_plane::{DataPlane, ServicePort, port_map};
 use crate::matrix;
 use crate::net::{Family, LOAD_BALANCER};
 use crate::node::{Tree, Variant};
 use crate::probe::Probe;
 use crate::scene::{Kind, Scene, spec};
-use crate::traffic::{Conversation, IMPATIENCE, Outcome, PATIENCE};
+use crate::traffic::{Conversation, IMPATIENCE, Outcome, PATIENCE, Transport};
 
 /// Rules, what is built, and what shows it.
 pub type Shown = (&'static str, &'static str, fn() -> Result<String, String>);
 
-pub const REFUSALS: [Shown; 3] = [
+pub const REFUSALS: [Shown; 4] = [
     ("ipvs-without-addresses", "rules that ask for local addresses only; another Service's port 80", without_addresses),
     ("limits-beside-ipvs", "5 connections a source on port 80; 12 to another Service's port 80", limits),
+    ("host-port-beside-ipvs", "ports mapped by nftables; another Service's port 80", mapped_by_nftables),
     ("ipvs-without-strict-arp", "a load balancer address whose announcer is gone", without_strict_arp),
 ];
 
@@ -43,6 +44,25 @@ fn limits() -> Result<String, String> {
         let open: Vec<_> =
             (0..12).filter_map(|_| Conversation::open(&scene.net.pods[0], to, IMPATIENCE).ok()).collect();
         if open.len() == 12 { Err("all of them are open".to_owned()) } else { Ok(Outcome::Count(open.len())) }
+    })
+}
+
+fn mapped_by_nftables() -> Result<String, String> {
+    let spec = spec(DataPlane::Ipvs, "{strategy: hostNetwork, bind: direct}", false);
+    let mut scene = Scene::served(DataPlane::Ipvs, Kind::Real, &spec);
+    let ports = [(80, 9_080), (443, 9_443)].map(|(port, target_port)| ServicePort {
+        name: String::new(),
+        transport: Transport::Tcp,
+        port,
+        target_port,
+        node_port: None,
+    });
+    for (node, machine) in scene.net.nodes.iter().enumerate() {
+        port_map::load_nftables(machine, node, &ports);
+    }
+    matrix::same_in_both_families(|family| match Probe::OtherService.run(&mut scene, family, PATIENCE) {
+        Outcome::Answer(_) => Err("the other Service answers".to_owned()),
+        outcome => Ok(outcome),
     })
 }
 

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::data_plane::{DataPlane, Service, ServicePort, Traffic};
 use crate::dump;
 use crate::kube_api::{KubeApi, ProxySettings, endpoint_slice, node};
-use crate::net::{Addresses, CLUSTER_CIDR, FAMILIES, Family, Machine, NODES, POD_NETWORKS, PODS};
+use crate::net::{Addresses, CLUSTER_CIDR, FAMILIES, Family, LOAD_BALANCER, Machine, NODES, POD_NETWORKS, PODS};
 use crate::traffic::Transport;
 
 /// Where a kube-proxy is, if the job that needs one is to run.
@@ -146,12 +146,26 @@ impl KubeProxy {
             let node_ports = services.iter().flat_map(|one| &one.ports).filter_map(|port| port.node_port);
             let known: Vec<u16> = node_ports.collect();
             let served = [30_080, 30_443].into_iter().all(|port| at(port) == [known.contains(&port); 2]);
+            // And the addresses that Services have beside their cluster's, no others.
+            let has = |service: &Service, address: Addresses, port: u16| {
+                service.load_balancer.iter().chain(&service.external_ips).any(|own| *own == address)
+                    && service.ports.iter().any(|one| one.port == port)
+            };
+            let addressed = [LOAD_BALANCER, NODES[0], NODES[1]].into_iter().all(|address| {
+                [80, 443].into_iter().all(|port| {
+                    let by_node_port = address == NODES[self.node] && known.contains(&port);
+                    let wanted = by_node_port || services.iter().any(|one| has(one, address, port));
+                    let listed =
+                        |family: Family| listed.contains(&format!("{} ", SocketAddr::new(family.of(address), port)));
+                    FAMILIES.map(listed) == [wanted; 2]
+                })
+            });
             // It fills IPVS first and masquerades later, each family by itself.
             let masquerades = listed.matches("-A KUBE-POSTROUTING").count() >= 6;
             // A virtual server is there before its real servers are; under `Local` some stay without.
             let full = services.iter().any(|one| one.endpoints.is_empty() || one.traffic == Traffic::Local)
                 || all_have_servers(&listed);
-            let settled = served && masquerades && as_wanted && full;
+            let settled = served && addressed && masquerades && as_wanted && full;
             return if settled { Ok(()) } else { Err(listed) };
         }
         let model = Machine::new();

@@ -80,13 +80,8 @@ pub const OBJECTS: &[&str] = &[
 ];
 
 /// Refusals that the matrix shows, data plane by data plane.
-pub const MATRIX: &[&str] = &[
-    "cilium-address-unserved",
-    "external-ips-beside-ipvs",
-    "host-port-beside-ipvs",
-    "redirect-under-cilium",
-    "unreachable-mechanism",
-];
+pub const MATRIX: &[&str] =
+    &["cilium-address-unserved", "external-ips-beside-ipvs", "redirect-under-cilium", "unreachable-mechanism"];
 
 pub const REFUSALS: &[Refusal] = &[
     Refusal {
@@ -288,11 +283,14 @@ pub fn complete() -> Result<(), String> {
     let mut shown: Vec<&str> =
         REFUSALS.iter().map(|refusal| refusal.rule).filter(|rule| *rule != "never written").collect();
     shown.extend(OBJECTS.iter().chain(MATRIX));
-    shown.extend(ipvs::REFUSALS.map(|(rule, ..)| rule));
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        portgen::check::rules().partition(|rule| rule.severity == portgen::finding::Severity::Error);
+    // Beside IPVS a warning is shown as well.
+    let beside_ipvs = ipvs::REFUSALS.map(|(rule, ..)| rule).into_iter();
+    shown.extend(beside_ipvs.filter(|shown| warnings.iter().all(|rule| rule.name != *shown)));
     shown.sort_unstable();
     shown.dedup();
-    let errors = portgen::check::rules().filter(|rule| rule.severity == portgen::finding::Severity::Error);
-    let mut refusing: Vec<&str> = errors.map(|rule| rule.name).collect();
+    let mut refusing: Vec<&str> = errors.iter().map(|rule| rule.name).collect();
     refusing.sort_unstable();
     if shown == refusing {
         return Ok(());

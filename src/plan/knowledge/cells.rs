@@ -121,11 +121,7 @@ const NOT_ON_LOCALHOST_V6: Verdict = Refused {
     instead: "`mechanism: portRewrite`, the default",
 };
 const CLAIMED_BESIDE_IPVS: Verdict = Refused {
-    reason: "IPVS does not masquerade such connections, so only a pod on that very node can answer",
-    instead: "`strategy: nodePortRedirect`, or `mode: nftables`",
-};
-const STATUS_BESIDE_IPVS: Verdict = Refused {
-    reason: "IPVS binds the addresses of a Service on every node, so nodes that are named there no longer reach each other",
+    reason: "kube-proxy binds the addresses of a Service on every node, so nodes that are named there no longer reach each other",
     instead: "`strategy: nodePortRedirect`, or `mode: nftables`",
 };
 const NO_CILIUM: Verdict =
@@ -137,15 +133,8 @@ const L2_NEEDS_REPLACEMENT: Verdict = Refused {
 const BESIDE: Verdict =
     NotProven("kube-proxy serves the node ports here, but the packets were counted without Cilium beside it");
 const PROCESS_BESIDE: Verdict = NotProven("the packets were counted without Cilium beside kube-proxy");
-const ITSELF_BESIDE_IPVS: Verdict = Documented(
-    "kube-proxy serves it without any help of a node file, and masquerades what pods send to that port of other Services",
-);
 const PROXY_BY_ITSELF_BESIDE: Verdict =
     Documented("kube-proxy serves it without any help of a node file; no packets were sent with Cilium beside it");
-const MAPPED_BESIDE_IPVS: Verdict = Refused {
-    reason: "IPVS makes the address of every Service local to every node, and the mapping takes their connections too",
-    instead: "`strategy: nodePortRedirect` or `hostNetwork`, or move to `mode: nftables`",
-};
 const PLUGIN_BEHIND_CILIUM: Verdict = NotProven("the plugin portmap, chained behind Cilium, has to map the ports");
 const CILIUM_BESIDE: Verdict = NotProven("kube-proxy would have to serve the address that Cilium gives the Service");
 const CLOUD: Verdict =
@@ -157,10 +146,10 @@ const CELLS: [(Form, [Verdict; 5]); 16] = [
     (Form::SocketProxy, [Works, NOT_ON_LOCALHOST, NOT_ON_LOCALHOST, BEYOND_NETFILTER, BESIDE]),
     (Form::NatRedirect, [NAT_IS_FINAL, NAT_IS_FINAL, NOT_MASQUERADED, BEYOND_NETFILTER, NAT_IS_FINAL]),
     (Form::NodePort, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
-    (Form::NodePortInRange, [Works, Works, ITSELF_BESIDE_IPVS, Works, PROXY_BY_ITSELF_BESIDE]),
+    (Form::NodePortInRange, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
     (Form::HostNetworkRedirect, [Works, Works, Works, Works, PROCESS_BESIDE]),
     (Form::HostNetworkDirect, [Works, Works, Works, Works, PROCESS_BESIDE]),
-    (Form::HostPort, [Works, Works, MAPPED_BESIDE_IPVS, Works, PLUGIN_BEHIND_CILIUM]),
+    (Form::HostPort, [Works, Works, Works, Works, PLUGIN_BEHIND_CILIUM]),
     (Form::MetalLbL2, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
     (Form::MetalLbBgp, [Works, Works, Works, Works, PROXY_BY_ITSELF_BESIDE]),
     (Form::CiliumL2, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, L2_NEEDS_REPLACEMENT]),
@@ -168,7 +157,7 @@ const CELLS: [(Form, [Verdict; 5]); 16] = [
     (Form::CiliumNode, [NO_CILIUM, NO_CILIUM, NO_CILIUM, Works, CILIUM_BESIDE]),
     (Form::CloudLoadBalancer, [CLOUD, CLOUD, CLOUD, CLOUD, CLOUD]),
     (Form::ExternalIpsSpec, [Works, Works, CLAIMED_BESIDE_IPVS, Works, PROCESS_BESIDE]),
-    (Form::ExternalIpsStatus, [Works, Works, STATUS_BESIDE_IPVS, Works, PROCESS_BESIDE]),
+    (Form::ExternalIpsStatus, [Works, Works, CLAIMED_BESIDE_IPVS, Works, PROCESS_BESIDE]),
 ];
 
 /// Cells that differ in a cluster of this one family; everywhere else IPv4, IPv6 and both are alike.

@@ -1,12 +1,13 @@
-//! The rules of the CNI plugin portmap for a pod with host ports, as its iptables backend writes them when the pod starts.
+//! The rules of the CNI plugin portmap for a pod with host ports, as its backends write them when the pod starts.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use super::ServicePort;
 use crate::net::{FAMILIES, Family, Machine, PODS};
 use crate::node::Variant;
 
-/// Maps the ports of a node to its pod.
+/// Maps the ports of a node to its pod, by its iptables backend.
 pub fn load(machine: &Machine, variant: Variant, node: usize, ports: &[ServicePort]) {
     // The plugin sets it for the pod's link, so that 127.0.0.1 is mapped too.
     machine.sh("echo 1 > /proc/sys/net/ipv4/conf/pod/route_localnet");
@@ -17,6 +18,43 @@ pub fn load(machine: &Machine, variant: Variant, node: usize, ports: &[ServicePo
         };
         machine.command(&[&program, "-w", "30", "--noflush"], &rules(family, node, ports));
     }
+}
+
+/// The same by its nftables backend, which it takes where it finds no iptables.
+pub fn load_nftables(machine: &Machine, node: usize, ports: &[ServicePort]) {
+    let mut rules = String::new();
+    for (family, table) in FAMILIES.into_iter().zip(["ip", "ip6"]) {
+        let pod = family.of(PODS[node]);
+        let mut mapped = String::new();
+        for port in ports {
+            let (word, public, to) = (port.transport.word(), port.port, SocketAddr::new(pod, port.target_port));
+            writeln!(mapped, "        {word} dport {public} dnat to {to}").expect("a string takes it");
+        }
+        let jumps = ["prerouting", "output"].map(|hook| {
+            format!(
+                "    chain {hook} {{
+        type nat hook {hook} priority -100;
+        fib daddr type local jump hostports
+    }}
+"
+            )
+        });
+        let jumps = jumps.concat();
+        write!(
+            rules,
+            "table {table} cni_hostport {{
+    chain hostports {{
+{mapped}    }}
+{jumps}    chain masquerading {{
+        type nat hook postrouting priority 100;
+        {table} saddr {pod} {table} daddr {pod} masquerade
+    }}
+}}
+"
+        )
+        .expect("a string takes it");
+    }
+    machine.command(&["nft", "-f", "-"], &rules);
 }
 
 fn rules(family: Family, node: usize, ports: &[ServicePort]) -> String {
