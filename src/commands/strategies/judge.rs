@@ -7,7 +7,7 @@ use crate::check;
 use crate::finding::{Finding, Place, Route, Severity};
 use crate::input::spec::Spec;
 use crate::plan::knowledge::{Feature, Form, NodeFiles, SourceKept, Verdict, deprecation, meaning, verdict};
-use crate::plan::{self, Gateway, Plan};
+use crate::plan::{self, Gateway, KubeProxyMode, Plan};
 
 /// What became of a form on a gateway.
 pub struct Judged {
@@ -188,7 +188,12 @@ fn costs(form: Form, verdict: Verdict, plan: &Plan, situation: &Situation, lost:
     told.extend(lost.map(|field| format!("`{field}` has no counterpart")));
     match form {
         Form::NodePortInRange => told.push(meaning.hands.to_owned()),
-        Form::HostPort => told.push("rules are written when a pod starts, and only then".to_owned()),
+        Form::HostPort => {
+            told.push("rules are written when a pod starts, and only then".to_owned());
+            if plan.cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs) {
+                told.push("every node needs the program `iptables` (`portgen explain host-port-beside-ipvs`)".to_owned());
+            }
+        }
         Form::SocketProxy => told.push("every connection is made twice, by a proxy on the node".to_owned()),
         Form::ExternalIpsSpec => {
             let end = deprecation(Feature::ExternalIps);
