@@ -191,7 +191,9 @@ fn costs(form: Form, verdict: Verdict, plan: &Plan, situation: &Situation, lost:
         Form::HostPort => {
             told.push("rules are written when a pod starts, and only then".to_owned());
             if plan.cluster.data_plane.kube_proxy() == Some(KubeProxyMode::Ipvs) {
-                told.push("every node needs the program `iptables` (`portgen explain host-port-beside-ipvs`)".to_owned());
+                told.push(
+                    "every node needs the program `iptables` (`portgen explain host-port-beside-ipvs`)".to_owned(),
+                );
             }
         }
         Form::SocketProxy => told.push("every connection is made twice, by a proxy on the node".to_owned()),

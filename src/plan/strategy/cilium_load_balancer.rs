@@ -2,9 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Announced, Around, Needs, ServiceType, Strategy, Traffic, resolve_addresses, resolve_announcers, resolve_bgp,
-};
+use super::announced::Written;
+use super::{Announced, Around, Needs, ServiceType, Strategy, Traffic};
 use crate::grammar::{Cidr, DnsLabel};
 use crate::input::spec::{Announce, Exposure};
 
@@ -26,17 +25,12 @@ pub fn resolve(exposure: &Exposure, own_pools: &[DnsLabel]) -> Strategy {
     else {
         unreachable!("the caller matched the strategy")
     };
-    let (load_balancer_ips, ips_listed) = resolve_addresses(load_balancer_ip.as_ref());
+    let how = announce.unwrap_or(Announce::L2);
+    let bgp = bgp.as_ref();
+    let written =
+        Written { addresses: addresses, load_balancer_ip: load_balancer_ip.as_ref(), interfaces, announce_from, bgp };
     Strategy::CiliumLoadBalancer {
-        announced: Announced {
-            how: announce.unwrap_or(Announce::L2),
-            addresses: addresses.clone(),
-            load_balancer_ips,
-            ips_listed,
-            interfaces: interfaces.clone(),
-            announce_from: resolve_announcers(announce_from, own_pools),
-            bgp: bgp.as_ref().map(resolve_bgp),
-        },
+        announced: Announced::resolve(how, &written, own_pools),
         allow_from: allow_from.clone(),
         sharing_key: sharing_key.clone(),
         traffic: Traffic::of(*external_traffic_policy, *session_affinity),

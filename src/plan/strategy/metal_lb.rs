@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Announced, Needs, ServiceType, Strategy, Traffic, resolve_addresses, resolve_announcers, resolve_bgp};
+use super::announced::Written;
+use super::{Announced, Needs, ServiceType, Strategy, Traffic};
 use crate::grammar::{AddressRange, Cidr, DnsLabel, MetalLbVersion};
 use crate::input::spec::{Announce, Exposure, Gateway, MetalLbMode};
 
@@ -24,20 +25,20 @@ pub fn resolve(exposure: &Exposure, own_pools: &[DnsLabel]) -> Strategy {
     else {
         unreachable!("the caller matched the strategy")
     };
-    let (load_balancer_ips, ips_listed) = resolve_addresses(load_balancer_ip.as_ref());
+    let how = match mode {
+        None | Some(MetalLbMode::L2) => Announce::L2,
+        Some(MetalLbMode::Bgp) => Announce::Bgp,
+    };
+    let bgp = bgp.as_ref();
+    let written = Written {
+        addresses: addresses.as_slice(),
+        load_balancer_ip: load_balancer_ip.as_ref(),
+        interfaces,
+        announce_from,
+        bgp,
+    };
     Strategy::MetalLb {
-        announced: Announced {
-            how: match mode {
-                None | Some(MetalLbMode::L2) => Announce::L2,
-                Some(MetalLbMode::Bgp) => Announce::Bgp,
-            },
-            addresses: addresses.as_slice().to_vec(),
-            load_balancer_ips,
-            ips_listed,
-            interfaces: interfaces.clone(),
-            announce_from: resolve_announcers(announce_from, own_pools),
-            bgp: bgp.as_ref().map(resolve_bgp),
-        },
+        announced: Announced::resolve(how, &written, own_pools),
         allow_from: allow_from.clone(),
         allow_shared_ip: allow_shared_ip.clone(),
         traffic: Traffic::of(*external_traffic_policy, *session_affinity),

@@ -1,27 +1,30 @@
 //! Strategies: how clients reach a gateway, and what each way needs from charts, nodes and namespaces.
 
+mod announced;
 mod cilium_load_balancer;
 mod cloud_load_balancer;
 mod external_ips;
 mod host_network;
 mod host_port;
 mod metal_lb;
+mod needs;
 mod node_port;
 mod node_port_redirect;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+pub use announced::{Announced, Bgp, BgpPeer};
 pub use cilium_load_balancer::node_labels;
 pub use cloud_load_balancer::{Aws, Azure, Cloud, Gcp, tell};
 pub use metal_lb::shared_pool;
+pub use needs::{Needs, Rollout, ServiceType};
 
 use super::node::Way;
 use super::{Cluster, Pool, PortPlan};
-use crate::grammar::{Address, AddressRange, Cidr, Community, DnsLabel, InterfaceName};
+use crate::grammar::{Address, Cidr, DnsLabel};
 pub use crate::input::spec::Bfd;
 use crate::input::spec::{
-    self, Announce, Bind, ClaimForm, CloudProvider, DirectNodePort, Exposure, Mechanism, PodSecurity, SessionAffinity,
-    TrafficPolicy,
+    self, Bind, ClaimForm, CloudProvider, DirectNodePort, Exposure, Mechanism, SessionAffinity, TrafficPolicy,
 };
 
 /// The page of every strategy, by its name in a spec.
@@ -143,48 +146,6 @@ impl Traffic {
     }
 }
 
-/// Addresses of Services and who announces them.
-#[derive(Debug, Clone)]
-pub struct Announced {
-    /// How.
-    pub how: Announce,
-    /// Where the address comes from.
-    pub addresses: Vec<AddressRange>,
-    /// The address, one for each family; empty for the first free one.
-    pub load_balancer_ips: Vec<Address>,
-    /// Whether those were written as a list.
-    pub ips_listed: bool,
-    /// The interfaces layer 2 answers on; all when empty.
-    pub interfaces: Vec<InterfaceName>,
-    /// The pools whose nodes announce, in written order.
-    pub announce_from: Vec<DnsLabel>,
-    /// Sessions, with BGP.
-    pub bgp: Option<Bgp>,
-}
-
-impl Announced {
-    /// Whether another Service's address may be this one's too: pool, address and announcement are the same.
-    #[must_use]
-    pub fn same_as(&self, other: &Self) -> bool {
-        self.same_pool(other)
-            && (self.how, &self.load_balancer_ips, &self.bgp) == (other.how, &other.load_balancer_ips, &other.bgp)
-            && self.interfaces.iter().collect::<BTreeSet<_>>() == other.interfaces.iter().collect()
-            && self.announce_from.iter().collect::<BTreeSet<_>>() == other.announce_from.iter().collect()
-    }
-
-    /// Whether both name the same addresses, in whatever order.
-    #[must_use]
-    pub fn same_pool(&self, other: &Self) -> bool {
-        self.addresses.iter().collect::<BTreeSet<_>>() == other.addresses.iter().collect()
-    }
-
-    /// The addresses as `one,other`, as annotations name them.
-    fn wanted(&self) -> Option<String> {
-        let list: Vec<String> = self.load_balancer_ips.iter().map(ToString::to_string).collect();
-        (!list.is_empty()).then(|| list.join(","))
-    }
-}
-
 /// What one source may use. At least one of the first two is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -194,153 +155,6 @@ pub struct Limits {
     pub rate: Option<u32>,
     /// New connections at once before the rate counts.
     pub burst: u32,
-}
-
-/// BGP sessions of the announcing nodes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bgp {
-    /// Their own autonomous system.
-    pub local_asn: u32,
-    /// The routers, by name.
-    pub peers: BTreeMap<DnsLabel, BgpPeer>,
-    /// Communities on the announcements.
-    pub communities: Vec<Community>,
-    /// LOCAL_PREF.
-    pub local_pref: Option<u32>,
-    /// The prefix length of what is announced, by family; a host's when absent.
-    pub aggregation: [Option<u8>; 2],
-    /// Detection of dead routers.
-    pub bfd: Option<Bfd>,
-}
-
-/// A router.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BgpPeer {
-    /// Its address.
-    pub address: Address,
-    /// Its autonomous system.
-    pub asn: u32,
-    /// Its port.
-    pub port: u16,
-    /// Whether it is more than one hop away.
-    pub ebgp_multi_hop: bool,
-    /// The Secret with the session's password.
-    pub password_secret: Option<DnsLabel>,
-}
-
-/// What a strategy needs from the rest, in terms that a chart, a node and a namespace understand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Needs {
-    /// The type its Service must have.
-    pub service_type: ServiceType,
-    /// Which pods answer, where clients come in through the Service.
-    pub policy: Option<TrafficPolicy>,
-    /// Whether a client meets the same pod again.
-    pub affinity: SessionAffinity,
-    /// Whether the pods share the node's network namespace.
-    pub host_network: bool,
-    /// Whether the node's public ports are mapped to the pod.
-    pub host_port: bool,
-    /// The address of the node that is mapped; all of them when absent.
-    pub host_ip: Option<Address>,
-    /// The strongest Pod Security level its pods can pass.
-    pub pod_security: PodSecurity,
-    /// How a new version replaces the old one.
-    pub rollout: Rollout,
-    /// Addresses the Service claims for itself, in `spec.externalIPs`.
-    pub external_ips: Vec<Address>,
-    /// Addresses that somebody has to write into the Service's status.
-    pub status_ips: Vec<Address>,
-    /// Who takes care of a LoadBalancer Service; the cluster's default when absent.
-    pub load_balancer_class: Option<&'static str>,
-    /// The only sources a load balancer lets in; empty for everyone.
-    pub source_ranges: Vec<Cidr>,
-    /// Whether a LoadBalancer Service goes without node ports.
-    pub no_node_ports: bool,
-    /// Annotations on the Service.
-    pub annotations: BTreeMap<String, String>,
-}
-
-impl Needs {
-    /// A Service of this type before pods that pass any namespace, and nothing else.
-    fn service(service_type: ServiceType, traffic: Traffic) -> Self {
-        Self {
-            service_type,
-            policy: Some(traffic.policy),
-            affinity: traffic.affinity,
-            host_network: false,
-            host_port: false,
-            host_ip: None,
-            pod_security: PodSecurity::Restricted,
-            rollout: Rollout { max_surge: 1, max_unavailable: 0 },
-            external_ips: Vec::new(),
-            status_ips: Vec::new(),
-            load_balancer_class: None,
-            source_ranges: Vec::new(),
-            no_node_ports: false,
-            annotations: BTreeMap::new(),
-        }
-    }
-
-    /// Pods that hold ports of their node, so that a new one can only follow the old one; their Service stays inside.
-    fn ports_of_the_node() -> Self {
-        Self {
-            policy: None,
-            // Baseline and restricted refuse hostNetwork and hostPort; no security context changes that.
-            pod_security: PodSecurity::Privileged,
-            rollout: Rollout { max_surge: 0, max_unavailable: 1 },
-            ..Self::service(ServiceType::ClusterIp, Traffic::of(None, None))
-        }
-    }
-
-    /// Whether a pod holds ports of its node, so that a second one does not fit there.
-    #[must_use]
-    pub fn holds_node_ports(&self) -> bool {
-        self.host_network || self.host_port
-    }
-
-    /// Whether the Service has to say what few charts can: portgen writes such a Service itself.
-    #[must_use]
-    pub fn beyond_charts(&self) -> bool {
-        !self.external_ips.is_empty()
-            || !self.status_ips.is_empty()
-            || self.load_balancer_class.is_some()
-            || !self.source_ranges.is_empty()
-            || self.no_node_ports
-            || self.affinity != SessionAffinity::None
-    }
-}
-
-/// A Service's type.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ServiceType {
-    /// Inside the cluster only.
-    ClusterIp,
-    /// On a port of every node.
-    NodePort,
-    /// At an address of its own.
-    LoadBalancer,
-}
-
-impl ServiceType {
-    /// Kubernetes' word.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::ClusterIp => "ClusterIP",
-            Self::NodePort => "NodePort",
-            Self::LoadBalancer => "LoadBalancer",
-        }
-    }
-}
-
-/// A Deployment's rolling update.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rollout {
-    /// Pods above the wanted number.
-    pub max_surge: u32,
-    /// Pods below the wanted number.
-    pub max_unavailable: u32,
 }
 
 impl Strategy {
@@ -518,38 +332,4 @@ fn resolve_limits(limits: &spec::Limits) -> Option<Limits> {
     // hashlimit's own default, kept so that a rule reads the same with and without it.
     let burst = limits.burst.map_or(5, spec::Count::get);
     (connections.is_some() || rate.is_some()).then_some(Limits { connections, rate, burst })
-}
-
-fn resolve_bgp(bgp: &spec::Bgp) -> Bgp {
-    let peer = |peer: &spec::BgpPeer| BgpPeer {
-        address: peer.address,
-        asn: peer.asn.get(),
-        port: peer.port.map_or(179, spec::BgpPort::get),
-        ebgp_multi_hop: peer.ebgp_multi_hop.unwrap_or(false),
-        password_secret: peer.password_secret.clone(),
-    };
-    Bgp {
-        local_asn: bgp.local_asn.get(),
-        peers: bgp.peers.0.iter().map(|(name, written)| (name.clone(), peer(written))).collect(),
-        communities: bgp.communities.clone(),
-        local_pref: bgp.local_pref.map(spec::Id::get),
-        aggregation: [
-            bgp.aggregation_length.map(spec::PrefixV4::get),
-            bgp.aggregation_length_v6.map(spec::PrefixV6::get),
-        ],
-        bfd: bgp.bfd,
-    }
-}
-
-/// The addresses of a `loadBalancerIP`, and whether they were written as a list.
-fn resolve_addresses(written: Option<&spec::OneOrTwoAddresses>) -> (Vec<Address>, bool) {
-    match written {
-        None => (Vec::new(), false),
-        Some(spec::OneOrTwoAddresses::One(address)) => (vec![*address], false),
-        Some(spec::OneOrTwoAddresses::List(addresses)) => (addresses.clone(), true),
-    }
-}
-
-fn resolve_announcers(written: &[DnsLabel], own_pools: &[DnsLabel]) -> Vec<DnsLabel> {
-    if written.is_empty() { own_pools.to_vec() } else { written.to_vec() }
 }
