@@ -27,8 +27,7 @@ pub fn resolve(exposure: &Exposure, own_pools: &[DnsLabel]) -> Strategy {
     };
     let how = announce.unwrap_or(Announce::L2);
     let bgp = bgp.as_ref();
-    let written =
-        Written { addresses: addresses, load_balancer_ip: load_balancer_ip.as_ref(), interfaces, announce_from, bgp };
+    let written = Written { addresses, load_balancer_ip: load_balancer_ip.as_ref(), interfaces, announce_from, bgp };
     Strategy::CiliumLoadBalancer {
         announced: Announced::resolve(how, &written, own_pools),
         allow_from: allow_from.clone(),
