@@ -1,7 +1,7 @@
 //! An address of Cilium's where Cilium does not hand it out, or does not serve it.
 
+use super::verdicts::refusal;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::knowledge::{Form, Verdict, verdict};
 use crate::plan::{Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -14,14 +14,13 @@ pub static RULE: Rule = Rule {
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
         let Strategy::CiliumLoadBalancer { .. } = gateway.strategy else { continue };
-        let verdict = verdict(Form::of(gateway), plan.cluster.data_plane, &plan.cluster.families);
-        if let Verdict::Refused { reason, instead } = verdict {
+        if let Some((reason, help)) = refusal(plan, gateway) {
             findings.push(
                 Finding::new(
                     &RULE,
                     Place::Value(gateway.exposure("strategy")),
                     format!("nobody answers for the address of `{}`: {reason}", gateway.name),
-                    format!("use {instead}"),
+                    help,
                 )
                 .also(Place::Value(Route::of(["cluster", "serviceProxy"])), "what turns Services into packets"),
             );

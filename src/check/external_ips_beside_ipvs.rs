@@ -1,7 +1,7 @@
 //! A Service that claims the nodes' addresses beside IPVS: half of its pods cannot answer.
 
+use super::verdicts::refusal;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::knowledge::{Form, Verdict, verdict};
 use crate::plan::{Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -14,14 +14,13 @@ pub static RULE: Rule = Rule {
 pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for gateway in plan.gateways.values() {
         let Strategy::ExternalIps { .. } = gateway.strategy else { continue };
-        let verdict = verdict(Form::of(gateway), plan.cluster.data_plane, &plan.cluster.families);
-        if let Verdict::Refused { reason, instead } = verdict {
+        if let Some((reason, help)) = refusal(plan, gateway) {
             findings.push(
                 Finding::new(
                     &RULE,
                     Place::Value(gateway.exposure("strategy")),
                     format!("`externalIPs` cannot work here: {reason}"),
-                    format!("use {instead}"),
+                    help,
                 )
                 .also(Place::Value(Route::of(["cluster", "serviceProxy", "mode"])), "IPVS"),
             );

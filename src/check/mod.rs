@@ -1,5 +1,7 @@
 //! The rules over a plan: what cannot work, and what works at a cost nobody named.
 
+mod verdicts;
+
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::plan::Plan;
 

@@ -1,7 +1,7 @@
 //! Node redirects to a node port that Cilium serves before netfilter.
 
+use super::verdicts::refusal;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::knowledge::{Form, Verdict, verdict};
 use crate::plan::{DataPlane, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -15,10 +15,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let DataPlane::Cilium(_) = plan.cluster.data_plane else { return };
     for gateway in plan.gateways.values() {
         let Strategy::NodePortRedirect { .. } = gateway.strategy else { continue };
-        let verdict = verdict(Form::of(gateway), plan.cluster.data_plane, &plan.cluster.families);
-        if let Verdict::Refused { reason, instead } = verdict {
+        if let Some((reason, help)) = refusal(plan, gateway) {
             findings.push(
-                Finding::new(&RULE, Place::Value(gateway.exposure("strategy")), reason, format!("use {instead}"))
+                Finding::new(&RULE, Place::Value(gateway.exposure("strategy")), reason, help)
                     .also(Place::Key(Route::of(["cluster", "serviceProxy", "kubeProxyReplacement"])), "node ports are Cilium's"),
             );
         }

@@ -1,7 +1,8 @@
 //! A way from the public port to the node port that nobody gets through on this data plane.
 
+use super::verdicts::refusal;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
-use crate::plan::knowledge::{Form, Verdict, verdict};
+use crate::plan::knowledge::{Form, verdict};
 use crate::plan::{DataPlane, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -19,8 +20,8 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     let Plan { cluster, gateways, .. } = plan;
     for gateway in gateways.values() {
         let Strategy::NodePortRedirect { .. } = gateway.strategy else { continue };
+        let Some((reason, help)) = refusal(plan, gateway) else { continue };
         let form = Form::of(gateway);
-        let Verdict::Refused { reason, instead } = verdict(form, cluster.data_plane, &cluster.families) else { continue };
         // In a cluster of both families another cell may hold.
         let by_family = verdict(form, cluster.data_plane, &[]) != verdict(form, cluster.data_plane, &cluster.families);
         let (cause, label) = if by_family {
@@ -29,7 +30,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             (Route::of(["cluster", "serviceProxy", "mode"]), "the data plane".to_owned())
         };
         findings.push(
-            Finding::new(&RULE, Place::Value(gateway.exposure("mechanism")), format!("this mechanism reaches nobody on {}: {reason}", cluster.data_plane), format!("use {instead}"))
+            Finding::new(&RULE, Place::Value(gateway.exposure("mechanism")), format!("this mechanism reaches nobody on {}: {reason}", cluster.data_plane), help)
                 .also(Place::Value(cause), label),
         );
     }
