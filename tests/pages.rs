@@ -114,3 +114,90 @@ fn the_base_has_no_findings() {
         .collect();
     assert!(found.is_empty(), "{found:?}");
 }
+
+/// Two gateways on the nodes of one pool, at whose addresses clients arrive; whether they are in each other's way.
+fn two_takers(service_proxy: &str, kong: &str, apisix: &str, ports: &str) -> Vec<String> {
+    let gateway = |exposure: &str| {
+        format!(
+            "chart: kong, namespace: kong-system, nodePools: [edge], replicas: 3, ports: {ports}, exposure: {exposure}"
+        )
+    };
+    let spec = format!(
+        "apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: c}}
+cluster: {{kubernetesVersion: \"1.33\", serviceProxy: {service_proxy}, nodePortRange: 80-32767, ipFamilies: [IPv4], podSecurity: privileged, cni: calico}}
+nodePools:
+  edge:
+    nodeSelector: {{pool: edge}}
+    os: debian-12
+    interfaces: [eth0]
+    addresses: [198.51.100.11, 198.51.100.12, 198.51.100.13]
+gateways:
+  kong: {{{}}}
+  {}
+",
+        gateway(kong),
+        if apisix.is_empty() { String::new() } else { format!("second: {{{}}}", gateway(apisix)) },
+    );
+    let findings = findings(spec.clone());
+    assert!(!findings.is_empty(), "one family is a note at least: {spec}");
+    findings
+        .into_iter()
+        .filter(|finding| finding.severity() == Severity::Error)
+        .map(|finding| {
+            assert_eq!(finding.rule.name, "port-taken-twice", "{spec}{}", finding.message);
+            finding.message
+        })
+        .collect()
+}
+
+#[test]
+fn a_port_has_one_taker() {
+    const IPTABLES: &str = "{type: kube-proxy, mode: iptables}";
+    const CILIUM: &str = "{type: cilium, version: \"1.20\", kubeProxyReplacement: true}";
+    const OWN_GATEWAY: &str =
+        "{type: cilium, version: \"1.20\", kubeProxyReplacement: true, gateway: {nodePool: edge}}";
+    const HTTP: &str = "{http: {port: 80}}";
+    const AT_80: &str = "{http: {port: 80, nodePort: 80}}";
+    const UDP: &str = "{http: {port: 8080}, dns: {port: 80, targetPort: 5353, protocol: UDP}}";
+    const NODE: &str = "{strategy: ciliumLoadBalancer, announce: node}";
+    const CLAIMED: &str = "{strategy: externalIPs}";
+    const ELSEWHERE: &str = "{strategy: externalIPs, addresses: [192.0.2.9]}";
+    const CHOSEN: &str = "{strategy: metalLB, addresses: [192.0.2.8/29], loadBalancerIP: 192.0.2.9}";
+    const OTHER: &str = "{strategy: metalLB, addresses: [192.0.2.8/29], loadBalancerIP: 192.0.2.10}";
+    const REDIRECT: &str = "{strategy: nodePortRedirect}";
+    const HOST_NETWORK: &str = "{strategy: hostNetwork}";
+    const HOST_PORT: &str = "{strategy: hostPort}";
+    const NODE_PORT: &str = "{strategy: nodePort}";
+    for (service_proxy, kong, second, ports) in [
+        (OWN_GATEWAY, NODE, "", HTTP),
+        (OWN_GATEWAY, CLAIMED, "", HTTP),
+        (OWN_GATEWAY, NODE_PORT, "", AT_80),
+        (CILIUM, NODE, NODE, HTTP),
+        (CILIUM, NODE, HOST_NETWORK, HTTP),
+        (CILIUM, NODE, CLAIMED, HTTP),
+        (IPTABLES, ELSEWHERE, ELSEWHERE, HTTP),
+        (IPTABLES, NODE_PORT, HOST_NETWORK, AT_80),
+        (IPTABLES, NODE_PORT, HOST_PORT, AT_80),
+        (IPTABLES, CLAIMED, REDIRECT, HTTP),
+        (IPTABLES, CLAIMED, HOST_NETWORK, HTTP),
+        (IPTABLES, CLAIMED, HOST_PORT, HTTP),
+        (IPTABLES, CHOSEN, ELSEWHERE, HTTP),
+    ] {
+        let said = two_takers(service_proxy, kong, second, ports);
+        assert_eq!(said.len(), 1, "{service_proxy} {kong} {second}: {said:?}");
+    }
+    for (service_proxy, kong, second, ports) in [
+        (OWN_GATEWAY, NODE, "", "{http: {port: 8080}}"),
+        (OWN_GATEWAY, NODE, "", UDP),
+        (OWN_GATEWAY, ELSEWHERE, "", HTTP),
+        (IPTABLES, ELSEWHERE, CLAIMED, HTTP),
+        (IPTABLES, ELSEWHERE, HOST_NETWORK, HTTP),
+        (IPTABLES, CHOSEN, HOST_NETWORK, HTTP),
+        (IPTABLES, OTHER, ELSEWHERE, HTTP),
+    ] {
+        let said = two_takers(service_proxy, kong, second, ports);
+        assert!(said.is_empty(), "{service_proxy} {kong} {second}: {said:?}");
+    }
+}

@@ -1,5 +1,6 @@
 //! The rules over a plan: what cannot work, and what works at a cost nobody named.
 
+mod claims;
 mod verdicts;
 
 use crate::finding::{Finding, Place, Rule, Severity};
