@@ -201,3 +201,52 @@ fn a_port_has_one_taker() {
         assert!(said.is_empty(), "{service_proxy} {kong} {second}: {said:?}");
     }
 }
+
+#[test]
+fn a_value_of_cilium_undoes_nothing() {
+    let spec = |more: &str, exposure: &str| {
+        format!(
+            "apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: c}}
+cluster:
+  kubernetesVersion: \"1.33\"
+  serviceProxy: {{type: cilium, version: \"1.20\", kubeProxyReplacement: true, {more}}}
+  ipFamilies: [IPv4]
+nodePools:
+  edge: {{nodeSelector: {{pool: edge}}, os: talos, addresses: [198.51.100.11, 198.51.100.12, 198.51.100.13]}}
+gateways:
+  kong: {{chart: kong, namespace: kong-system, nodePools: [edge], ports: {{http: {{port: 80}}}}, exposure: {exposure}}}
+"
+        )
+    };
+    let l2 = "{strategy: ciliumLoadBalancer, addresses: [192.0.2.0/28]}";
+    let node_port = "{strategy: nodePort}";
+    let envoy = "gateway: {api: ingress}, values: {envoy: {securityContext: {capabilities:";
+    for (more, exposure, expected) in [
+        (format!("{envoy} {{keepCapNetBindService: false, envoy: [NET_ADMIN]}}}}}}}}"), node_port, 2),
+        (format!("{envoy} {{envoy: [NET_ADMIN, SYS_ADMIN, NET_BIND_SERVICE, BPF]}}}}}}}}"), node_port, 0),
+        ("gateway: {api: gatewayAPI}, values: {gatewayAPI: {enabled: false}}".to_owned(), node_port, 1),
+        ("gateway: {api: gatewayAPI}, values: {envoy: {enabled: false}}".to_owned(), node_port, 1),
+        ("gateway: {api: gatewayAPI}, values: {envoy: null, l7Proxy: false}".to_owned(), node_port, 2),
+        ("values: {enableLBIPAM: false}".to_owned(), l2, 1),
+        ("values: {enableLBIPAM: false}".to_owned(), node_port, 0),
+        ("values: {k8sClientRateLimit: {qps: 1, burst: 100}}".to_owned(), l2, 1),
+        ("values: {ipv4: {enabled: false}, ipv6: {enabled: false}}".to_owned(), node_port, 1),
+        ("values: {nodePort: {addresses: [10.0.0.0/8]}}".to_owned(), node_port, 1),
+        ("values: {nodePort: {addresses: [198.51.100.0/24]}}".to_owned(), node_port, 0),
+        ("values: {kubeproxyreplacement: true, l2podannouncements: {enabled: true}, foo: 1}".to_owned(), l2, 3),
+        ("values: {l2NeighDiscovery: {refreshPeriod: 30s}}".to_owned(), l2, 1),
+    ] {
+        let found = findings(spec(&more, exposure));
+        let said: Vec<&str> = found
+            .iter()
+            .filter(|finding| finding.severity() == Severity::Error)
+            .map(|finding| {
+                assert_eq!(finding.rule.name, "cilium-value", "{more}: {}", finding.message);
+                finding.message.as_str()
+            })
+            .collect();
+        assert_eq!(said.len(), expected, "{more}: {said:?}");
+    }
+}

@@ -1,7 +1,7 @@
 //! Addresses at which kube-proxy is told not to serve node ports, though clients of a gateway come in there.
 
 use crate::finding::{Finding, Place, Route, Rule, Severity, listed};
-use crate::grammar::{Cidr, Family};
+use crate::grammar::{Address, Cidr, Family};
 use crate::plan::{Gateway, Mechanism, NodePortAddresses, Plan, ServiceType, Strategy};
 
 pub static RULE: Rule = Rule {
@@ -56,11 +56,17 @@ fn unserved(plan: &Plan, gateway: &Gateway, networks: &[Cidr]) -> Option<String>
     if networks.is_empty() {
         return None;
     }
+    outside(plan, gateway, networks).map(|address| {
+        format!("{address}, the address of a node of `{}`, lies in none of these networks: its node ports are refused there", gateway.name)
+    })
+}
+
+/// The first address of a gateway's nodes that lies in none of the networks of its family, where there are such.
+pub fn outside(plan: &Plan, gateway: &Gateway, networks: &[Cidr]) -> Option<Address> {
     let addresses = gateway.pools.iter().flat_map(|pool| &plan.pools[pool].addresses);
-    let outside = addresses.copied().find(|address| {
+    addresses.copied().find(|address| {
         let family = Family::of(address.0);
         let of_family = || networks.iter().filter(|network| network.family() == family);
         of_family().count() > 0 && !of_family().any(|network| network.contains(address.0))
-    });
-    outside.map(|address| format!("{address}, the address of a node of `{}`, lies in none of these networks: its node ports are refused there", gateway.name))
+    })
 }

@@ -1,5 +1,11 @@
 //! Cilium itself: its own gateway, and its Helm values by version: which keys are gone and which are not there yet.
 
+mod top;
+mod values;
+
+pub use top::{Stranger, stranger};
+pub use values::needed;
+
 use crate::finding::Route;
 use crate::grammar::{CiliumVersion, DnsLabel, Port};
 use crate::input::spec::{CiliumGateway, CiliumGatewayApi};
@@ -52,6 +58,7 @@ pub const KEYS: &[Key] = &[
     added("ingressController.hostNetwork.httpPort", 20, "use `sharedListenerPort`"),
     added("ingressController.hostNetwork.httpsPort", 20, "use `sharedListenerPort`"),
     added("ingressController.hostNetwork.tlsPassthroughPort", 20, "use `sharedListenerPort`"),
+    gone("l2NeighDiscovery.refreshPeriod", 18, "take it out: the kernel keeps the neighbours fresh"),
     gone("l2podAnnouncements.interface", 19, "write `l2podAnnouncements.interfacePattern`"),
     gone("loadBalancer.experimental", 18, "take it out: it is the only way now"),
     added("nodeIPAM", 16, "use another `announce`"),
