@@ -181,7 +181,8 @@ fn a_session_carries_the_gateways_of_its_pool() {
     };
     // APISIX announces from `inner` only, and has its session with tor-1 in common with Kong there.
     assert_eq!(carried("edge.kong.tor-1"), serde_json::json!(["kong"]));
-    assert_eq!(carried("inner.apisix.tor-1"), serde_json::json!(["apisix", "kong"]));
+    let inner = serde_json::json!(["apisix", "fourth", "kong", "third"]);
+    assert_eq!(carried("inner.apisix.tor-1"), inner);
     let nodes: Vec<&Value> = sessions.iter().filter(|document| document["kind"] == "CiliumBGPClusterConfig").collect();
     assert_eq!(nodes.len(), 2, "one for each pool: a node takes no second one");
     for config in nodes {

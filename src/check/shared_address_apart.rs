@@ -47,6 +47,13 @@ fn obstacle(gateway: &Gateway, other: &Gateway) -> Option<(String, &'static str)
         let message = format!("`{}` and `{}` announce their address in two ways", gateway.name, other.name);
         return Some((message, "write the same `announce` in both"));
     }
+    if how(gateway) == Some(Announce::L2) {
+        let message = format!(
+            "for each Service Cilium elects the node that answers for its address, so two nodes may answer for the one of `{}` and `{}`",
+            other.name, gateway.name
+        );
+        return Some((message, "use `announce: bgp` in both, one gateway with the ports of both, or `strategy: metalLB` with `allowSharedIP`"));
+    }
     if [gateway, other].iter().any(|gateway| gateway.needs.policy == Some(TrafficPolicy::Local)) {
         let message = format!("under `Local` the nodes of `{}` need not have a pod of `{}`, and one address leads to both", other.name, gateway.name);
         return Some((message, "use `externalTrafficPolicy: Cluster` in both, or take `sharingKey` out"));
