@@ -72,6 +72,7 @@ checks! {
     node_port_out_of_range,
     node_port_taken_twice,
     node_port_unset,
+    node_without_listener,
     node_without_pod,
     os_without_node_files,
     pool_contains_node_address,

@@ -1,4 +1,4 @@
-//! `externalTrafficPolicy: Local` on node ports with fewer pods than nodes: some nodes answer nobody.
+//! `externalTrafficPolicy: Local` at the nodes' own addresses with fewer pods than nodes: some nodes answer nobody.
 
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::plan::{Mechanism, Plan, ServiceType, Strategy, TrafficPolicy};
@@ -16,7 +16,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         if let Strategy::NodePortRedirect { mechanism: Mechanism::SocketProxy, .. } = gateway.strategy {
             continue;
         }
-        let local = gateway.needs.policy == Some(TrafficPolicy::Local) && gateway.needs.service_type == ServiceType::NodePort;
+        // Whoever announces an address asks for pods first; nobody does so for a node's own.
+        let by_node = gateway.needs.service_type == ServiceType::NodePort || matches!(gateway.strategy, Strategy::ExternalIps { .. });
+        let local = gateway.needs.policy == Some(TrafficPolicy::Local) && by_node;
         let Some(nodes) = gateway.nodes(plan).filter(|_| local) else { continue };
         let fewest = gateway.replicas.min();
         if fewest < nodes {
