@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Grammar, Refusal, is_alphanumeric, is_dns_label, textual, verbatim};
+use super::{Grammar, Refusal, is_alphanumeric, is_dns_label, shown, textual, verbatim};
 
 /// A word, a dash, and eight or seventeen hexadecimal digits, as EC2 counts.
 fn is_ec2_id(text: &str, word: &str) -> bool {
@@ -21,6 +21,15 @@ fn is_azure_name(text: &str, longest: usize) -> bool {
         && bytes[0].is_ascii_alphanumeric()
         && bytes.iter().all(|&b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
         && !matches!(bytes[bytes.len() - 1], b'.' | b'-')
+}
+
+/// Five groups of lower-case hexadecimal digits.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(at, b)| match at {
+            8 | 13 | 18 | 23 => b == b'-',
+            _ => b.is_ascii_digit() || (b'a'..=b'f').contains(&b),
+        })
 }
 
 verbatim!(
@@ -59,15 +68,24 @@ verbatim!(
     "`/subscriptions/…/resourceGroups/…/providers/Microsoft.Network/publicIPPrefixes/…`",
     |text| match text.split('/').collect::<Vec<_>>()[..] {
         ["", "subscriptions", id, "resourceGroups", group, "providers", "Microsoft.Network", "publicIPPrefixes", name] => {
-            id.len() == 36
-                && id.bytes().enumerate().all(|(at, b)| match at {
-                    8 | 13 | 18 | 23 => b == b'-',
-                    _ => b.is_ascii_digit() || (b'a'..=b'f').contains(&b),
-                })
+            is_uuid(id)
                 && is_azure_name(group, 80)
                 && is_azure_name(name, 80)
         }
         _ => false,
+    },
+    |text| match text.split('/').collect::<Vec<_>>()[..] {
+        ["", "subscriptions", id, "resourceGroups", group, "providers", "Microsoft.Network", "publicIPPrefixes", name] => {
+            let names = [(group, "resource group"), (name, "prefix")];
+            match names.into_iter().find(|(name, _)| !is_azure_name(name, 80)) {
+                _ if !is_uuid(id) => {
+                    format!("`{}` is no subscription: 32 digits 0 to 9 and a to f, in groups of 8, 4, 4, 4 and 12", shown(id))
+                }
+                Some((name, what)) => format!("`{}` is no name of a {what}: {}", shown(name), AzureName::DESCRIPTION),
+                None => AzurePrefix::DESCRIPTION.to_owned(),
+            }
+        }
+        _ => AzurePrefix::DESCRIPTION.to_owned(),
     }
 );
 
@@ -94,5 +112,8 @@ mod tests {
         assert!(prefix.parse::<AzurePrefix>().is_ok());
         assert!(prefix.replace("Microsoft", "microsoft").parse::<AzurePrefix>().is_err());
         assert!(format!("{prefix}/x").parse::<AzurePrefix>().is_err());
+        let help = |from: &str, to: &str| prefix.replace(from, to).parse::<AzurePrefix>().unwrap_err().help;
+        assert!(help("01234567-", "01234567").starts_with("`0123456789ab-cdef-0123-456789abcdef` is no subscription"));
+        assert!(help("/net/", "/-net/").starts_with("`-net` is no name of a resource group"));
     }
 }

@@ -70,6 +70,7 @@ macro_rules! grammars {
 
 grammars!(
     DnsLabel,
+    ObjectName,
     PortName,
     InterfaceName,
     LabelKey,
@@ -130,6 +131,10 @@ pub(crate) use textual;
 /// A grammar that keeps the text as it was written.
 macro_rules! verbatim {
     ($(#[$doc:meta])* $name:ident, $format:literal, $pattern:literal, $wanted:literal, $help:literal, $accepts:expr) => {
+        verbatim!($(#[$doc])* $name, $format, $pattern, $wanted, $help, $accepts, |_| $help.to_owned());
+    };
+    // The last one says what is wrong with a text that is not accepted.
+    ($(#[$doc:meta])* $name:ident, $format:literal, $pattern:literal, $wanted:literal, $help:literal, $accepts:expr, $why:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -159,7 +164,8 @@ macro_rules! verbatim {
                 if accepts(text) {
                     Ok(Self(text.to_owned()))
                 } else {
-                    Err(Refusal { wanted: $wanted, help: $help.to_owned() })
+                    let why: fn(&str) -> String = $why;
+                    Err(Refusal { wanted: $wanted, help: why(text) })
                 }
             }
         }
@@ -203,6 +209,13 @@ verbatim!(
     DnsLabel, "dns-label", "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$", "a DNS label",
     "1 to 63 lower-case letters, digits and dashes, with a letter or digit at both ends",
     |text| is_dns_label(text, 63)
+);
+
+verbatim!(
+    /// A name of an object: DNS labels with dots between them.
+    ObjectName, "object-name", "^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$", "an object's name",
+    "1 to 253 lower-case letters, digits, dashes and dots, with a letter or digit on both sides of each dot and at both ends",
+    |text| text.len() <= 253 && text.split('.').all(|part| is_dns_label(part, 253))
 );
 
 verbatim!(
@@ -271,6 +284,20 @@ verbatim!(
         match text.strip_prefix("large:") {
             Some(rest) => numbers::<u32>(rest, 3),
             None => numbers::<u16>(text, 2),
+        }
+    },
+    |text| {
+        let (rest, count, most) = match text.strip_prefix("large:") {
+            Some(rest) => (rest, 3, u32::MAX),
+            None => (text, 2, u32::from(u16::MAX)),
+        };
+        let numbers: Vec<Option<u64>> = rest.split(':').map(|part| part.parse().ok()).collect();
+        match numbers.iter().flatten().find(|number| **number > u64::from(most)) {
+            Some(number) if count == 2 && numbers.len() == 2 => {
+                format!("{number} is more than {most}, the most each half holds; a larger number takes `large:` and three numbers: `large:65536:1:2`")
+            }
+            Some(number) => format!("{number} is more than {most}, the most each number holds"),
+            None => Community::DESCRIPTION.to_owned(),
         }
     }
 );

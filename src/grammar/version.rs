@@ -51,7 +51,14 @@ macro_rules! minor_version {
                 two_numbers(text)
                     .filter(|&(major, minor)| major == 1 && ($least..=99).contains(&minor))
                     .map(|(major, minor)| Self { major, minor })
-                    .ok_or_else(|| Refusal { wanted: $wanted, help: $help.to_owned() })
+                    .ok_or_else(|| {
+                        let short = text.rsplit_once('.').map(|(short, _)| short);
+                        let help = match short.filter(|short| short.parse::<Self>().is_ok()) {
+                            Some(short) => format!("write it without the patch: `\"{short}\"`"),
+                            None => $help.to_owned(),
+                        };
+                        Refusal { wanted: $wanted, help }
+                    })
             }
         }
         textual!($name);
@@ -81,6 +88,12 @@ pub struct MetalLbVersion {
 impl MetalLbVersion {
     /// The newest one whose objects portgen knows.
     pub const NEWEST: Self = Self { minor: 16, patch: None };
+
+    /// Whether its minor version is newer than the newest one known.
+    #[must_use]
+    pub fn is_unknown(self) -> bool {
+        self.minor > Self::NEWEST.minor
+    }
 
     /// Whether this is 0.`minor`.`patch` or newer; one without a patch is that minor's oldest.
     #[must_use]
@@ -134,6 +147,9 @@ mod tests {
         for text in ["1.3.3", "v1.33", "1.033", "1", "1.", "2.1", "1.24", "1.100", ""] {
             assert!(text.parse::<KubernetesVersion>().is_err(), "{text}");
         }
+        let help = |text: &str| text.parse::<CiliumVersion>().unwrap_err().help;
+        assert_eq!(help("1.20.1"), "write it without the patch: `\"1.20\"`");
+        assert!(help("1.13.1").starts_with("major and minor"));
     }
 
     #[test]

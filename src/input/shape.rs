@@ -11,8 +11,11 @@ use super::rules;
 use super::schema::schema;
 use super::spec::Spec;
 use crate::finding::{Finding, Place, Route, Rule, Step, clause, listed, nearest, shown};
-use crate::grammar;
+use crate::grammar::{self, GoDuration, Grammar as _};
 use crate::source::{Files, Node, Value as Yaml};
+
+/// Where a cloud's load balancer is told its address, which every cloud calls something else.
+const CLOUD_ADDRESSES: &str = "a cloud takes its address below `aws` (`eipAllocations`, `privateAddresses`), `gcp` (`addresses`) or `azure` (`publicIP`, `privateAddresses`)";
 
 /// More faults than this are one fault.
 const MOST: usize = 1000;
@@ -395,15 +398,18 @@ impl Teller<'_> {
             .find(prefix)
             .or_else(|| nearest(key, missing))
             .or_else(|| nearest(key, known.iter().copied()));
-        let elsewhere = self.branches_with(route, key);
+        let below = self.below(route, key);
+        let elsewhere = if below.is_empty() { self.branches_with(route, key) } else { Vec::new() };
         let help = match near {
+            _ if !below.is_empty() => format!("`{}` belongs below {}", shown(key), listed(&below)),
+            _ if key == "loadBalancerIP" && tagged(object, "cloudLoadBalancer") => CLOUD_ADDRESSES.to_owned(),
             _ if !elsewhere.is_empty() => format!("`{}` belongs to {}", shown(key), listed(&elsewhere)),
             Some(near) if written(near) => format!("`{near}` is written here already: take one of them out"),
             Some(near) => format!("did you mean `{near}`?"),
             None => format!("known here: {}", listed(&known)),
         };
         let near = near.filter(|near| !written(near));
-        let near = if elsewhere.is_empty() { near } else { None };
+        let near = near.filter(|_| elsewhere.is_empty() && below.is_empty());
         let message = match last_key(route).as_str() {
             "" => format!("unknown field `{}`", shown(key)),
             parent => format!("unknown field `{}` in `{}`", shown(key), shown(parent)),
@@ -601,9 +607,7 @@ impl Teller<'_> {
         let options = self.schema_at(&route).map(|schema| self.options(schema)).unwrap_or_default();
         let help = match instance {
             _ if !options.is_empty() => format!("one of {}", listed(&options)),
-            Value::Number(_) | Value::Bool(_) if wants(JsonType::String) => {
-                format!("put it in quotes: `\"{}\"`", shown(written))
-            }
+            Value::Number(_) | Value::Bool(_) if wants(JsonType::String) => self.as_text(&route, written),
             Value::String(text) if wants(JsonType::Boolean) => match text.to_ascii_lowercase().as_str() {
                 "yes" | "on" | "y" => "write `true`: YAML 1.2 knows no other spelling".to_owned(),
                 "no" | "off" | "n" => "write `false`: YAML 1.2 knows no other spelling".to_owned(),
@@ -636,15 +640,28 @@ impl Teller<'_> {
         }
     }
 
+    /// How a number becomes the text that is wanted: in quotes, unless its grammar asks for more.
+    fn as_text(&self, route: &Route, written: &str) -> String {
+        let schema = self.schema_at(route).and_then(|schema| self.followed(schema));
+        let format = schema.and_then(|schema| schema.get("format")?.as_str()).unwrap_or_default();
+        match grammar::refusal(format, written) {
+            None => format!("put it in quotes: `\"{}\"`", shown(written)),
+            // A duration without a unit is most likely one of seconds.
+            Some(_) if format == GoDuration::FORMAT && grammar::refusal(format, &format!("{written}s")).is_none() => {
+                format!("write `{}s`: a number with a unit", shown(written))
+            }
+            Some(refusal) => format!("write {}", refusal.help),
+        }
+    }
+
     /// A scalar put where the one field it was likely meant for would take it: `{port: 80}`.
     fn example(&self, route: &Route, instance: &Value) -> Option<String> {
         let schema = self.schema_at(route).and_then(|schema| self.followed(schema))?;
-        let branches = self.alternatives(schema);
-        let object = if branches.is_empty() {
-            schema
-        } else {
-            branches.into_iter().find(|branch| branch.get("properties").is_some())?
-        };
+        let mut objects = self.objects(schema);
+        let word = instance.as_str();
+        // The branch that the word itself names, if one has it for its tag.
+        objects.sort_by_key(|object| word.is_none() || tag_of(object).and_then(|tag| tag_value(object, &tag)) != word);
+        let object = objects.into_iter().next()?;
         let properties = object.get("properties")?.as_object()?;
         let first = match tag_of(object) {
             Some(tag) => tag,
@@ -653,6 +670,36 @@ impl Teller<'_> {
         let fits = tag_of(object).is_some() || self.accepts_type(properties.get(&first)?, instance);
         (fits && !instance.is_object() && !instance.is_array())
             .then(|| format!("{{{first}: {}}}", shown(&plain(instance))))
+    }
+
+    /// The maps a value may be, through every choice.
+    fn objects<'s>(&'s self, schema: &'s Value) -> Vec<&'s Value> {
+        let branches = self.alternatives(schema);
+        if !branches.is_empty() {
+            return branches.into_iter().flat_map(|branch| self.objects(branch)).collect();
+        }
+        if schema.get("properties").is_some() { vec![schema] } else { Vec::new() }
+    }
+
+    /// The fields beside it below which an unknown one has its place.
+    fn below(&self, route: &Route, key: &str) -> Vec<&str> {
+        let Some(object) = self.object_schema(route) else { return Vec::new() };
+        let fields = object.get("properties").and_then(Value::as_object).into_iter().flatten();
+        let holds = |schema: &Value| {
+            let schema = self.followed(schema);
+            let objects = schema.map(|schema| self.objects(schema)).unwrap_or_default();
+            objects.iter().any(|object| object["properties"].get(key).is_some())
+        };
+        let mut below: Vec<&str> = fields.filter(|(_, schema)| holds(schema)).map(|(name, _)| name.as_str()).collect();
+        // Of the fields for one cloud each, the one that is written or named is meant.
+        let here = at(self.json, route);
+        let named = |name: &&str| {
+            here.is_some_and(|here| here.get(*name).is_some() || here.get("provider").is_some_and(|word| word == name))
+        };
+        if below.iter().any(named) {
+            below.retain(named);
+        }
+        below
     }
 
     fn accepts_type(&self, schema: &Value, value: &Value) -> bool {
@@ -680,6 +727,11 @@ fn tag_of(branch: &Value) -> Option<String> {
 
 fn tag_value<'a>(branch: &'a Value, tag: &str) -> Option<&'a str> {
     branch.get("properties")?.get(tag)?.get("const")?.as_str()
+}
+
+/// Whether the branch of a choice is the one of this name.
+fn tagged(branch: Option<&Value>, name: &str) -> bool {
+    branch.is_some_and(|branch| tag_of(branch).and_then(|tag| tag_value(branch, &tag)) == Some(name))
 }
 
 fn invalid(route: Route, message: String, help: String) -> Fault {

@@ -74,7 +74,8 @@ pub enum Exposure {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         interfaces: Vec<InterfaceName>,
         /// The node pools that announce the address; the gateway's own unless said.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some_items")]
+        #[schemars(extend("minItems" = 1))]
         announce_from: Vec<DnsLabel>,
         /// Sessions and attributes, for `mode: bgp`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -107,7 +108,8 @@ pub enum Exposure {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         interfaces: Vec<InterfaceName>,
         /// The node pools that announce the address; the gateway's own unless said.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some_items")]
+        #[schemars(extend("minItems" = 1))]
         announce_from: Vec<DnsLabel>,
         /// Sessions and attributes, for `announce: bgp`.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -155,7 +157,8 @@ pub enum Exposure {
     #[serde(rename = "externalIPs")]
     ExternalIps {
         /// The addresses it claims; those of the gateway's node pools unless said.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "some_items")]
+        #[schemars(extend("minItems" = 1))]
         addresses: Vec<Address>,
         /// Where the Service names them; `spec` unless said.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -277,6 +280,12 @@ pub struct Limits {
     /// New connections that may come at once before the rate counts; 5 unless said.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub burst: Option<Count>,
+}
+
+/// A list that means something else when it is not there at all.
+fn some_items<'de, T: Deserialize<'de>, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let items = Vec::deserialize(deserializer)?;
+    if items.is_empty() { Err(serde::de::Error::custom("a list of nothing")) } else { Ok(items) }
 }
 
 fn some_limit<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Limits>, D::Error> {
