@@ -38,7 +38,7 @@ address-pools:
   avoid-buggy-ips: true
   bgp-advertisements:
   - {aggregation-length: 32, localpref: 100, communities: [no-export, '64512:1']}
-  - {aggregation-length: 28}
+  - {aggregation-length: 30}
 - name: inner
   protocol: layer2
   addresses: ['2001:db8::/120']
@@ -119,7 +119,7 @@ fn everything_that_can_be_said_is_said() {
         "communities": ["no-export", "64512:1"],
     });
     assert_eq!(*specs[4], first);
-    assert_eq!(*specs[5], json!({"ipAddressPools": ["edge"], "aggregationLength": 28}));
+    assert_eq!(*specs[5], json!({"ipAddressPools": ["edge"], "aggregationLength": 30}));
     assert_eq!(*specs[7], json!({"ipAddressPools": ["inner"]}));
 }
 
@@ -144,7 +144,7 @@ fn what_cannot_be_converted_is_named_with_its_place() {
         (
             "address-pools:\n- {name: My_Pool, protocol: layer2, addresses: [192.0.2.0/28]}",
             2,
-            "`My_Pool` is not a DNS label",
+            "`My_Pool` is not an object's name",
         ),
         ("address-pools:\n- name: a\n  protocol: l2\n  addresses: [192.0.2.0/28]", 3, "this is no protocol of MetalLB"),
         ("address-pools:\n- name: a\n  protocol: layer2", 2, "`addresses` is missing"),
@@ -166,14 +166,36 @@ fn what_cannot_be_converted_is_named_with_its_place() {
         ),
         ("address-pools: []\npeer: []", 2, "MetalLB's ConfigMap has no `peer` here"),
         ("address-pools: [", 1, "error[yaml-syntax]"),
+        (
+            "address-pools:\n- name: edge\n  protocol: bgp\n  addresses: [192.0.2.0/28]\n  bgp-advertisements:\n  - aggregation-length: 24",
+            6,
+            "a /24 is wider than anything in `192.0.2.0/28`",
+        ),
     ] {
         let output = run("convert", config);
         assert_eq!(output.status.code(), Some(1), "{config}");
         assert!(stdout(&output).is_empty(), "nothing is converted in part");
         let said = stderr(&output);
         assert!(said.contains(reason), "{config}: {said}");
-        assert!(said.contains(&format!("config.yaml (data.config):{line}:")), "{config}: {said}");
+        // The text starts on the sixth line of the file.
+        assert!(said.contains(&format!("config.yaml:{}:", line + 5)), "{config}: {said}");
     }
+}
+
+#[test]
+fn a_name_may_have_dots() {
+    let pool = "address-pools:\n- {name: bgp.pool, protocol: layer2, addresses: [192.0.2.0/28]}";
+    let objects = objects(&run("convert", pool));
+    assert!(objects.iter().all(|object| object["metadata"]["name"] == "bgp.pool"), "{objects:?}");
+}
+
+#[test]
+fn a_text_in_quotes_counts_its_own_lines() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "kind: ConfigMap\ndata: {config: \"peers:\\n- my-asn: x\"}\n";
+    fs::write(folder.path().join("config.yaml"), text).unwrap();
+    let said = stderr(&portgen(folder.path(), &["convert", "config.yaml"]));
+    assert!(said.contains("config.yaml (data.config):2:"), "{said}");
 }
 
 #[test]

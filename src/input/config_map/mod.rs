@@ -3,7 +3,7 @@
 mod read;
 
 use crate::finding::{Finding, Place, Route};
-use crate::grammar::{Address, AddressRange, Community, DnsLabel, GoDuration, LabelKey, LabelValue};
+use crate::grammar::{Address, AddressRange, Community, DnsLabel, GoDuration, LabelKey, LabelValue, ObjectName};
 use crate::source::{FileId, Files, Node, Source, Value, compose};
 
 use super::rules;
@@ -24,14 +24,14 @@ pub struct ConfigMap {
     /// Names for communities.
     pub communities: Vec<(DnsLabel, Community)>,
     /// How dead routers are found, by name.
-    pub bfd_profiles: Vec<(DnsLabel, Bfd)>,
+    pub bfd_profiles: Vec<(ObjectName, Bfd)>,
 }
 
 /// A pool of addresses.
 #[derive(Debug)]
 pub struct Pool {
     /// Its name.
-    pub name: DnsLabel,
+    pub name: ObjectName,
     /// Its addresses.
     pub addresses: Vec<AddressRange>,
     /// Whether any Service may have one.
@@ -77,7 +77,7 @@ pub struct Peer {
     /// Whether the session has a password, which stays where it is.
     pub has_password: bool,
     /// How its death is found.
-    pub bfd_profile: Option<DnsLabel>,
+    pub bfd_profile: Option<ObjectName>,
     /// Whether it is more than one hop away.
     pub ebgp_multi_hop: bool,
     /// The nodes that hold the session; all when empty.
@@ -133,11 +133,14 @@ pub fn read(source: Source) -> Reading {
     let Some(text) = text_of(&outer) else {
         return Reading { files, root: Some(outer), config: None, findings: Vec::new() };
     };
-    // Places count from the start of the text in it, which its own name says.
+    // Places are those of the file where its lines are the text's; else they count from the start of the text.
+    let place = lines_of(&files.get(id).text, text);
+    let name = if place.is_some() { path } else { format!("{path} (data.config)") };
+    let text = place.unwrap_or_else(|| text.to_owned());
     let mut files = Files::default();
-    let id = files.add(Source { path: format!("{path} (data.config)"), text: text.to_owned() });
+    let id = files.add(Source { path: name, text });
     let mut findings = Vec::new();
-    let inner = match compose(text, id) {
+    let inner = match compose(&files.get(id).text, id) {
         Ok(inner) => inner,
         Err(faults) => {
             findings.extend(faults.into_iter().map(super::text_finding));
@@ -153,6 +156,34 @@ pub fn read(source: Source) -> Reading {
         .and_then(|namespace| read::config(&inner, namespace, &mut findings))
         .filter(|_| findings.is_empty());
     Reading { files, root: Some(inner), config, findings }
+}
+
+/// The lines of a file that are the lines of a text, indented, with nothing before them: their numbers and columns are
+/// the file's. `None` where the text is no block of its own, or means something else when it is indented.
+fn lines_of(file: &str, text: &str) -> Option<String> {
+    let lines: Vec<&str> = file.split_inclusive('\n').collect();
+    let wanted: Vec<&str> = text.lines().collect();
+    let first = wanted.iter().find(|line| !line.is_empty())?;
+    let block = lines.windows(wanted.len()).position(|block| {
+        let indents = block
+            .iter()
+            .zip(&wanted)
+            .find(|(_, line)| *line == first)
+            .map(|(line, _)| line.len() - line.trim_start().len());
+        let Some(indent) = indents.filter(|indent| *indent > 0) else { return false };
+        block.iter().zip(&wanted).all(|(line, wanted)| {
+            let line = line.trim_end_matches(['\r', '\n']);
+            line.get(indent..).map_or(wanted.is_empty(), |rest| rest == *wanted && line[..indent].trim().is_empty())
+        })
+    })?;
+    let before = lines[..block].iter().map(|_| "\n");
+    let padded: String = before.chain(lines[block..block + wanted.len()].iter().copied()).collect();
+    let json = |text: &str| compose(text, FileId(0)).map(|node| node.to_json());
+    match (json(&padded), json(text)) {
+        (Ok(one), Ok(other)) => (one == other).then_some(padded),
+        (Err(one), Err(other)) => (one.len() == other.len()).then_some(padded),
+        _ => None,
+    }
 }
 
 /// What there is to say of a ConfigMap that was given as a spec.

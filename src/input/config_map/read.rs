@@ -1,10 +1,10 @@
 //! From the tree of a ConfigMap's text to what it says; every value by its grammar, every other one a finding.
 
 use super::super::rules;
-use super::super::spec::Bfd;
+use super::super::spec::{Bfd, PrefixV4, PrefixV6};
 use super::{Advertisement, ConfigMap, Expression, KEYS, NodeSelector, Peer, Pool};
 use crate::finding::{Finding, Place, Route, Rule, listed, nearest, shown};
-use crate::grammar::{Community, DnsLabel, Grammar, Refusal};
+use crate::grammar::{AddressRange, Community, DnsLabel, Family, Grammar, ObjectName, Refusal};
 use crate::source::{Node, Value};
 
 /// A value and the way to it.
@@ -176,7 +176,14 @@ impl Reader<'_> {
             }
             None => self.required(at, "protocol", None),
         };
-        let bgp = advertisements.iter().filter_map(|at| self.advertisement(at, communities)).collect();
+        let bgp: Vec<_> = advertisements
+            .iter()
+            .filter_map(|at| {
+                let advertisement = self.advertisement(at, communities)?;
+                self.within(at, &advertisement, addresses.as_deref().unwrap_or_default());
+                Some(advertisement)
+            })
+            .collect();
         Some(Pool {
             name: name?,
             addresses: addresses?,
@@ -184,6 +191,25 @@ impl Reader<'_> {
             avoid_buggy_ips: self.flag(at, "avoid-buggy-ips"),
             bgp: protocol?.then_some(bgp),
         })
+    }
+
+    /// Says that an announcement is wider than anything in its pool, which MetalLB refuses.
+    fn within(&mut self, at: &At<'_>, advertisement: &Advertisement, addresses: &[AddressRange]) {
+        let lengths = [
+            (Family::IPv4, "aggregation-length", advertisement.aggregation_length.map(PrefixV4::get)),
+            (Family::IPv6, "aggregation-length-v6", advertisement.aggregation_length_v6.map(PrefixV6::get)),
+        ];
+        for (family, field, length) in lengths {
+            let of_family = addresses.iter().filter(|range| range.family() == family);
+            let Some((length, range)) = length.and_then(|length| {
+                of_family.map(|range| (length, range)).find(|(length, range)| range.widest_prefix() > *length)
+            }) else {
+                continue;
+            };
+            let message = format!("a /{length} is wider than anything in `{range}`, and MetalLB refuses it");
+            let help = format!("write {} or more", range.widest_prefix());
+            self.say(&rules::INVALID_VALUE, at.route.key(field), message, help);
+        }
     }
 
     fn advertisement(&mut self, at: &At<'_>, names: &[&DnsLabel]) -> Option<Advertisement> {
@@ -203,7 +229,7 @@ impl Reader<'_> {
         })
     }
 
-    fn peer(&mut self, at: &At<'_>, profiles: &[(DnsLabel, Bfd)]) -> Option<Peer> {
+    fn peer(&mut self, at: &At<'_>, profiles: &[(ObjectName, Bfd)]) -> Option<Peer> {
         const FIELDS: [&str; 12] = [
             "my-asn",
             "peer-asn",
@@ -225,7 +251,7 @@ impl Reader<'_> {
         let asn = self.required(at, "peer-asn", asn);
         let address = self.text(at, "peer-address");
         let address = self.required(at, "peer-address", address);
-        let bfd_profile: Option<DnsLabel> = self.text(at, "bfd-profile");
+        let bfd_profile: Option<ObjectName> = self.text(at, "bfd-profile");
         if let Some(name) = bfd_profile.as_ref().filter(|name| !profiles.iter().any(|(known, _)| known == *name)) {
             let message = format!("there is no profile `{name}` among `bfd-profiles`");
             self.say(&rules::INVALID_VALUE, at.route.key("bfd-profile"), message, "name one of them, or add it there");
@@ -277,7 +303,7 @@ impl Reader<'_> {
         })
     }
 
-    fn bfd_profile(&mut self, at: &At<'_>) -> Option<(DnsLabel, Bfd)> {
+    fn bfd_profile(&mut self, at: &At<'_>) -> Option<(ObjectName, Bfd)> {
         const FIELDS: [&str; 8] = [
             "name",
             "receive-interval",
