@@ -28,6 +28,7 @@ checks! {
     bgp_misses_family,
     bgp_multi_hop_inside,
     bgp_peers_differ,
+    bgp_router_id,
     bgp_sessions_clash,
     bgp_without_sessions,
     chart_cannot_express,
