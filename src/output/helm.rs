@@ -54,7 +54,7 @@ fn facts(plan: &Plan, gateway: &Gateway) -> Value {
         Some(policy) if chart_service != ServiceType::ClusterIp => json!(policy_word(policy)),
         _ => Value::Null,
     };
-    let dual_stack = gateway.service.dual_stack && gateway.service.owner == Owner::Chart;
+    let says_families = gateway.service.says_families && gateway.service.owner == Owner::Chart;
     json!({
         "release": gateway.release,
         "namespace": gateway.namespace,
@@ -83,8 +83,8 @@ fn facts(plan: &Plan, gateway: &Gateway) -> Value {
             "type": chart_service.as_str(),
             "externalTrafficPolicy": policy,
             "annotations": if gateway.service.owner == Owner::Chart { json!(needs.annotations) } else { json!({}) },
-            "ipFamilyPolicy": if dual_stack { json!("RequireDualStack") } else { Value::Null },
-            "ipFamilies": if dual_stack { json!(families(&plan.cluster.families)) } else { json!([]) },
+            "ipFamilyPolicy": if says_families { json!(family_policy(&plan.cluster.families)) } else { Value::Null },
+            "ipFamilies": if says_families { json!(families(&plan.cluster.families)) } else { json!([]) },
         },
         "security": {
             "runAsUser": gateway.security.run_as_user,
@@ -122,6 +122,11 @@ pub fn policy_word(policy: TrafficPolicy) -> &'static str {
         TrafficPolicy::Cluster => "Cluster",
         TrafficPolicy::Local => "Local",
     }
+}
+
+/// Kubernetes' word for a Service with these families and no other.
+pub fn family_policy(families: &[Family]) -> &'static str {
+    if families.len() == 2 { "RequireDualStack" } else { "SingleStack" }
 }
 
 /// Kubernetes' words, the primary family first.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::helm::{families, pod_labels, policy_word};
+use super::helm::{families, family_policy, pod_labels, policy_word};
 use crate::plan::{Gateway, Owner, Plan, PodSecurity, ServiceType, SessionAffinity, protocol_word};
 
 /// The manifests by file name, and the kustomization that lists them.
@@ -107,8 +107,9 @@ fn service(plan: &Plan, gateway: &Gateway) -> Value {
     if let (Some(policy), true) = (needs.policy, outside) {
         spec["externalTrafficPolicy"] = json!(policy_word(policy));
     }
-    if gateway.service.dual_stack {
-        spec["ipFamilyPolicy"] = json!("RequireDualStack");
+    // The cluster's first family need not be the one that clients use.
+    if gateway.service.says_families {
+        spec["ipFamilyPolicy"] = json!(family_policy(&plan.cluster.families));
         spec["ipFamilies"] = json!(families(&plan.cluster.families));
     }
     spec["selector"] = Value::Object(pod_labels(gateway));

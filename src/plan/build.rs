@@ -216,8 +216,7 @@ impl Context<'_> {
                     Owner::Chart => profile.service(release.as_str()),
                     Owner::Portgen => format!("{name}-edge"),
                 },
-                dual_stack: self.cluster.families.len() == 2
-                    && (owner == Owner::Portgen || profile.express.ip_families),
+                says_families: owner == Owner::Portgen || profile.express.ip_families,
             },
             security: Security {
                 run_as_user: security.run_as_user.map_or(profile.security.run_as_user, spec::Id::get),

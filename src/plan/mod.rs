@@ -380,8 +380,8 @@ pub struct Service {
     pub owner: Owner,
     /// Its name.
     pub name: String,
-    /// Both families, where the cluster has both.
-    pub dual_stack: bool,
+    /// Whether it names its families; a chart without a key for them leaves that to the cluster.
+    pub says_families: bool,
 }
 
 /// Who writes a Service.
