@@ -28,7 +28,7 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
 }
 
 /// What an address is for, where that is no single machine that clients reach.
-fn kind(address: IpAddr) -> Option<&'static str> {
+pub fn kind(address: IpAddr) -> Option<&'static str> {
     let link_local = match address {
         IpAddr::V4(address) => address.is_link_local(),
         IpAddr::V6(address) => address.is_unicast_link_local(),

@@ -60,6 +60,7 @@ pub const OBJECTS: &[&str] = &[
     "node-port-taken-twice",
     "node-port-unset",
     "os-without-node-files",
+    "pool-address-refused",
     "pool-misses-family",
     "pool-without-labels",
     "pools-overlap",
