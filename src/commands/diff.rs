@@ -19,6 +19,8 @@ struct Changes<'a> {
     cluster: String,
     origin: Origin<'a>,
     files: Vec<Change>,
+    /// What applying each of them does.
+    effects: Vec<String>,
 }
 
 pub fn run(arguments: &cli::Diff, streams: &mut Streams<'_>) -> Result<u8, Failure> {
@@ -34,11 +36,9 @@ pub fn run(arguments: &cli::Diff, streams: &mut Streams<'_>) -> Result<u8, Failu
         let Some(plan) = &spec.plan else { continue };
         let rendered = output::render(plan, &spec.findings)?;
         let committed = committed(&arguments.against, &rendered)?;
-        all.push(Changes {
-            cluster: plan.name.to_string(),
-            origin: spec.origin(),
-            files: compare::compare(&committed, &rendered),
-        });
+        let files = compare::compare(&committed, &rendered);
+        let effects = output::effects(&committed, &rendered, &files);
+        all.push(Changes { cluster: plan.name.to_string(), origin: spec.origin(), files, effects });
     }
     match arguments.format {
         DiffFormat::Text => text(&all, &arguments.against, streams)?,
@@ -105,13 +105,12 @@ fn text(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
                 "1"
             )
         )?;
-        for change in changes {
+        for (change, effect) in changes.iter().zip(&cluster.effects) {
             let (sign, code) = match change.kind {
                 Kind::Removed => ('-', "31"),
                 Kind::Modified => ('~', "33"),
                 Kind::Added => ('+', "32"),
             };
-            let effect = output::effect(&change.path, change.kind == Kind::Removed);
             writeln!(
                 out,
                 "  {} {}  {}",
@@ -155,7 +154,8 @@ fn json(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
             let changes: Vec<_> = cluster
                 .files
                 .iter()
-                .map(|change| {
+                .zip(&cluster.effects)
+                .map(|(change, effect)| {
                     let cause = cause(cluster, change).map(
                         |at| json!({"route": change.route, "file": at.path, "line": at.line, "column": at.column}),
                     );
@@ -170,7 +170,7 @@ fn json(all: &[Changes<'_>], against: &str, streams: &mut Streams<'_>) -> Result
                     json!({
                         "path": change.path.as_str(),
                         "change": change.kind.as_str(),
-                        "effect": output::effect(&change.path, change.kind == Kind::Removed),
+                        "effect": effect,
                         "cause": cause,
                         "added": change.added,
                         "removed": change.removed,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::effect::handed_over;
 use super::manifests::{services, with_status};
 use super::objects::identity;
 use super::readme::steps::commands;
@@ -126,18 +127,8 @@ fn deleted(from: &Plan, to: &Plan) -> Vec<String> {
 #[must_use]
 pub fn renamed(from: &Plan, to: &Plan) -> Vec<[String; 2]> {
     let all = |plan: &Plan| -> Vec<Value> { metallb::objects(plan).into_iter().flat_map(|(_, it)| it).collect() };
-    let (old, new) = (all(from), all(to));
-    let lacks = |objects: &[Value], one: &Value| objects.iter().all(|other| identity(other) != identity(one));
-    let same = |one: &Value, other: &Value| {
-        let field = |name: &str| !one["spec"][name].is_null() && one["spec"][name] == other["spec"][name];
-        one["kind"] == other["kind"] && (field("addresses") || field("peerAddress"))
-    };
-    let gone = old.iter().filter(|object| lacks(&new, object));
-    gone.filter_map(|gone| {
-        let comes = new.iter().find(|object| lacks(&old, object) && same(gone, object))?;
-        Some([gone, comes].map(|object| object["metadata"]["name"].as_str().unwrap_or_default().to_owned()))
-    })
-    .collect()
+    let name = |object: &Value| object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
+    handed_over(&all(from), &all(to)).into_iter().map(|(gone, comes)| [name(gone), name(comes)]).collect()
 }
 
 /// Objects of MetalLB and Cilium that the other tree does not have.

@@ -3,6 +3,7 @@
 mod carry;
 mod cilium;
 mod converted;
+mod effect;
 mod helm;
 mod kube_proxy;
 mod manifests;
@@ -17,6 +18,7 @@ mod yaml;
 
 pub use carry::{Services, carry_over, renamed};
 pub use converted::converted;
+pub use effect::effects;
 pub use readme::steps::commands::{requests, rollout};
 pub use resolved::resolved;
 pub use yaml::to_yaml;
@@ -104,46 +106,6 @@ pub fn starter(answers: &Value) -> Result<String, Fault> {
     const NAME: &str = "starter.j2";
     templates::render(NAME, include_str!("../../templates/starter.j2"), answers)
         .map_err(|error| Fault { path: NAME.to_owned(), reason: error.to_string() })
-}
-
-/// What applying a change to a file of the tree does to what runs; nothing prunes what leaves a tree.
-#[must_use]
-pub fn effect(path: &camino::Utf8Path, removed: bool) -> &'static str {
-    let folder = if path.starts_with("cilium/objects") { Some("objects") } else { path.iter().next() };
-    match (folder, removed) {
-        (Some("helm"), true) => "helm uninstall, as Roll back in the old tree's README says",
-        (Some("manifests" | "metallb" | "objects"), true) => {
-            "stays on the cluster until kubectl delete -f of the old file"
-        }
-        (Some("status"), true) => "the Service keeps its addresses until its status is patched or it is deleted",
-        (Some("cilium" | "kube-apiserver" | "kube-proxy"), true) => "the setting stays until it is taken back by hand",
-        (Some("kind"), true) => "the containers stay until kind delete cluster",
-        (Some("k3s"), true) => {
-            "the setting stays until the file is taken from /etc/rancher/k3s/config.yaml.d and k3s restarts"
-        }
-        (Some("nodes"), true) => {
-            "stays on the nodes until this tree's Apply, or Roll back in the old tree's README, takes it away"
-        }
-        (Some("helm"), false) => "helm upgrade; a changed pod template rolls the pods",
-        (Some("manifests"), false) => "kubectl apply; running pods stay",
-        (Some("status"), false) => "kubectl patch of the status; an address that goes answers nobody at once",
-        (Some("metallb" | "objects"), false) => "kubectl apply; a changed address or session interrupts its clients",
-        (Some("cilium"), false) => "helm upgrade of Cilium; its agents restart",
-        (Some("kube-apiserver"), false) => "the API server restarts; Services keep the node ports they have",
-        (Some("kube-proxy"), false) => "kube-proxy restarts; its rules stay meanwhile",
-        (Some("kind"), false) => {
-            "nothing until kind delete cluster and kind create cluster; a cluster keeps what it was made with"
-        }
-        (Some("k3s"), false) => "k3s restarts with the setting; running pods stay",
-        (Some("nodes"), false) => match path.extension().unwrap_or_default() {
-            "nft" | "v4" | "v6" => {
-                "reload of portgen.service; connections of a changed or removed port break, all others stay"
-            }
-            "conf" => "sysctl -p; takes effect for sockets bound from then on",
-            _ => "daemon-reload; a proxy restarts, and its connections break",
-        },
-        _ => "nothing",
-    }
 }
 
 struct Tree<'a> {
