@@ -306,6 +306,14 @@ fn every_word_has_a_page_and_one_meaning() {
 }
 
 #[test]
+fn every_strategy_names_its_sources() {
+    for (name, page) in plan::STRATEGY_PAGES {
+        let (_, sources) = page.split_once("\n## Sources\n").unwrap_or_else(|| panic!("{name} has no sources"));
+        assert!(sources.contains("- "), "{name}");
+    }
+}
+
+#[test]
 fn pages_name_pages_that_exist() {
     let strategies = plan::STRATEGY_PAGES.iter().map(|(_, page)| *page);
     let rules = check::rules().map(|rule| rule.page);
@@ -336,6 +344,9 @@ fn a_word_is_found_by_whatever_it_is_called() {
         ("term/nodePort", "# NodePort\n"),
         ("strategy/nodePort", "# nodePort\n"),
         ("rule/single-replica", "# single-replica\n"),
+        ("kind", "# local-cluster\n"),
+        ("k3s", "# local-cluster\n"),
+        ("127.0.0.1", "# localhost\n"),
     ] {
         assert!(first(asked).starts_with(title), "{asked}");
     }

@@ -50,6 +50,8 @@ terms! {
     "layer-2-announcement" "layer_2.md" ["ARP", "NDP", "gratuitous ARP", "GARP", "L2", "l2 announcement", "layer 2"],
     "loadBalancerClass" "load_balancer_class.md" ["load balancer class"],
     "loadBalancerSourceRanges" "load_balancer_source_ranges.md" ["source ranges", "allow-list"],
+    "local-cluster" "local_cluster.md" ["kind", "k3s", "distribution"],
+    "localhost" "localhost.md" ["127.0.0.1", "::1", "loopback", "route_localnet", "localhostNodePorts"],
     "low-ports" "low_ports.md" ["ip_unprivileged_port_start", "ip-unprivileged-port-start", "privileged port", "hostNetwork sysctl", "NET_BIND_SERVICE", "CAP_NET_BIND_SERVICE"],
     "masquerade" "masquerade.md" ["SNAT", "source NAT", "KUBE-MARK-MASQ"],
     "nftables-mode" "nftables_mode.md" ["nftables", "kube-proxy nftables", "nft"],
