@@ -404,6 +404,68 @@ fn what_a_user_wrote_is_no_markup_and_moves_no_cursor() {
     );
 }
 
+/// k3s tells kube-proxy its settings by flags; what has none must not vanish without a word.
+#[test]
+fn a_period_that_k3s_cannot_tell_is_a_finding() {
+    let scene = tempfile::tempdir().unwrap();
+    let spec = |version: &str| {
+        format!(
+            r#"apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: lab}}
+cluster:
+  kubernetesVersion: "{version}"
+  serviceProxy: {{type: kube-proxy, mode: nftables, syncPeriod: 20s}}
+  ipFamilies: [IPv4, IPv6]
+  distribution: {{type: k3s}}
+nodePools:
+  edge: {{nodeSelector: {{pool: edge}}, os: debian-12, count: 3}}
+gateways:
+  kong: {{chart: kong, namespace: kong, nodePools: [edge], ports: {{http: {{port: 80}}}}, exposure: {{strategy: nodePort}}}}
+"#
+        )
+    };
+    for (version, told) in [("1.30", true), ("1.31", false)] {
+        fs::write(scene.path().join("portgen.yaml"), spec(version)).unwrap();
+        let said = stdout(&portgen(scene.path(), &["check"]));
+        assert_eq!(said.contains("has no flag for `syncPeriod` in nftables mode"), told, "{version}: {said}");
+    }
+}
+
+/// MetalLB refuses a second pool with the same addresses, so the first has to go before its heir is applied.
+#[test]
+fn a_diff_tells_who_takes_a_pool_over() {
+    let scene = tempfile::tempdir().unwrap();
+    let gateway = |name: &str, port: u16| {
+        format!(
+            "  {name}:\n    {{chart: kong, namespace: {name}, nodePools: [edge], ports: {{http: {{port: {port}}}}}, exposure: \
+             {{strategy: metalLB, addresses: [192.0.2.0/28], allowSharedIP: edge}}}}\n"
+        )
+    };
+    let head = "apiVersion: portgen/v1alpha1\nkind: Cluster\nmetadata: {name: lab}\ncluster:\n  kubernetesVersion: \"1.33\"\n  \
+                serviceProxy: {type: kube-proxy, mode: iptables}\n  ipFamilies: [IPv4]\nnodePools:\n  edge: {nodeSelector: \
+                {pool: edge}, os: debian-12, count: 3}\ngateways:\n";
+    let write = |gateways: &str| fs::write(scene.path().join("portgen.yaml"), format!("{head}{gateways}")).unwrap();
+    write(&format!("{}{}", gateway("first", 80), gateway("second", 8080)));
+    let rendered = portgen(scene.path(), &["render"]);
+    assert_eq!(rendered.status.code(), Some(0), "{}{}", stdout(&rendered), stderr(&rendered));
+    write(&gateway("second", 8080));
+    let told = stdout(&portgen(scene.path(), &["diff"]));
+    let line = told.lines().find(|line| line.contains("metallb/first.yaml")).unwrap();
+    assert!(line.contains("first kubectl delete -f of the old file: MetalLB refuses what takes over"), "{told}");
+    // The other way round as well: an heir is whoever has the first name.
+    portgen(scene.path(), &["render"]);
+    write(&format!("{}{}", gateway("first", 80), gateway("second", 8080)));
+    let told = stdout(&portgen(scene.path(), &["diff"]));
+    let line = told.lines().find(|line| line.contains("metallb/second.yaml")).unwrap();
+    assert!(line.contains("MetalLB refuses what takes over"), "{told}");
+    // A pool that goes for good has no heir.
+    portgen(scene.path(), &["render"]);
+    edit(scene.path(), "192.0.2.0/28", "192.0.2.16/28");
+    let told = stdout(&portgen(scene.path(), &["diff"]));
+    assert!(!told.contains("MetalLB refuses what takes over"), "{told}");
+}
+
 #[test]
 fn a_diff_tells_what_a_change_of_the_place_does() {
     let scene = scene();

@@ -123,7 +123,7 @@ fn places_to_try_are_told_what_they_read() {
         documents(&std::fs::read_to_string(path).unwrap()).remove(0)
     };
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    for cluster in ["kind-redirect", "kind-metallb"] {
+    for cluster in ["kind-claimed", "kind-redirect", "kind-metallb"] {
         let config = read(&format!("{cluster}/kind/cluster.yaml"));
         assert_eq!((&config["apiVersion"], &config["kind"]), (&"kind.x-k8s.io/v1alpha4".into(), &"Cluster".into()));
         for key in keys(&config) {
@@ -159,14 +159,9 @@ fn places_to_try_are_told_what_they_read() {
     let patch: Value = serde_json::from_str(patch).unwrap();
     assert_eq!(patch[0]["value"]["value"], "20000-32767");
 
-    // The objects of the next steps need their types, which a new cluster does not have.
-    let (_, readme) =
-        common::rendered().into_iter().find(|(name, _)| name.ends_with("kind-metallb/README.md")).unwrap();
-    let readme = std::fs::read_to_string(readme).unwrap();
-    let position = |text: &str| readme.find(text).unwrap_or_else(|| panic!("{text}: {readme}"));
-    assert!(position("helm install metallb metallb ") < position("kubectl apply --server-side -k metallb"));
-
     let metallb = read("kind-metallb/kind/cluster.yaml");
+    // A kubelet does not start with the other label, and its node would never join.
+    assert_eq!(metallb["nodes"][1]["labels"], serde_json::json!({"pool": "edge"}));
     let patches: Vec<Value> = metallb["kubeadmConfigPatches"]
         .as_array()
         .unwrap()
@@ -176,7 +171,19 @@ fn places_to_try_are_told_what_they_read() {
     assert_eq!(patches[0]["ipvs"]["strictARP"], true);
     assert_eq!(patches[1]["apiServer"]["extraArgs"]["service-node-port-range"], "20000-32767");
 
-    let arguments = serde_json::json!(["proxy-mode=ipvs", "ipvs-strict-arp=true"]);
+    // Cilium's own gateway listens on the nodes of its pool; the addresses of the other are none of a container's.
+    let claimed = read("kind-claimed/kind/cluster.yaml");
+    let nodes = claimed["nodes"].as_array().unwrap();
+    let mapped: Vec<_> = nodes.iter().map(|node| &node["extraPortMappings"][0]["hostPort"]).collect();
+    assert_eq!(mapped, [&Value::Null, &Value::Null, &Value::Null, &8080.into()], "{claimed}");
+
+    let arguments = serde_json::json!([
+        "proxy-mode=ipvs",
+        "ipvs-strict-arp=true",
+        "nodeport-addresses=10.0.0.0/8,192.0.2.0/24",
+        "ipvs-min-sync-period=500ms",
+        "ipvs-sync-period=20s",
+    ]);
     assert_eq!(
         read("k3s-metallb/k3s/config.yaml"),
         serde_json::json!({"disable+": ["servicelb"], "kube-proxy-arg+": arguments})
@@ -191,6 +198,87 @@ fn places_to_try_are_told_what_they_read() {
             "disable-kube-proxy": true,
         })
     );
+}
+
+/// What a README tells to run, and what it shows of its cluster.
+#[test]
+fn a_readme_tells_what_its_cluster_needs() {
+    let readme = |cluster: &str| -> String {
+        let readme = format!("{cluster}/README.md");
+        let (_, path) = common::rendered().into_iter().find(|(name, _)| *name == readme).expect(&readme);
+        std::fs::read_to_string(path).unwrap()
+    };
+    let in_order = |cluster: &str, told: &[&str]| {
+        let text = readme(cluster);
+        let mut from = 0;
+        for told in told {
+            let found = text[from..].find(told).unwrap_or_else(|| panic!("{cluster}: no `{told}` from {from}: {text}"));
+            from += found + told.len();
+        }
+    };
+    // The objects of a step need their types, which a new cluster does not have.
+    in_order(
+        "kind-metallb",
+        &[
+            "kubectl label node kind-metallb-worker kind-metallb-worker2 node-role.kubernetes.io/edge=\n",
+            "helm install metallb metallb ",
+            "kindest/node:v1.33.",
+            "kubectl apply --server-side -k metallb",
+        ],
+    );
+    in_order(
+        "metallb-bgp",
+        &[
+            "helm install metallb metallb ",
+            "-n metallb-system create secret generic tor-password --type=kubernetes.io/basic-auth --from-file=password=/dev/stdin",
+            "kubectl apply --server-side -k metallb",
+            "http://203.0.113.1:80/",
+            "http://[2001:db8:5::1]:80/",
+        ],
+    );
+    in_order(
+        "cilium-bgp",
+        &[
+            "-n kube-system create secret generic tor-password --from-file=password=/dev/stdin",
+            "kubectl apply --server-side -k cilium/objects",
+        ],
+    );
+    assert_eq!(readme("cilium-bgp").matches("create secret").count(), 1, "two gateways share the session");
+    in_order(
+        "kind-claimed",
+        &[
+            "| Cilium's own (Cilium 1.20) | Envoy in the nodes' network | TCP 8080, nodes of inner | everyone |",
+            "kubectl label node kind-claimed-worker3 k8s.io/pool=inner\n",
+            "route replace 198.51.100.11 via",
+            "kind-claimed-worker)",
+            "-6 route replace 2001:db8::11 via",
+            "Envoy listens on the nodes at port 8080,",
+            "http://198.51.100.11:80/",
+            "http://[2001:db8::11]:80/",
+        ],
+    );
+    in_order(
+        "k3s-cilium",
+        &[
+            "helm install cilium cilium ",
+            "k8sServiceHost=127.0.0.1 --set k8sServicePort=6444",
+            "helm upgrade cilium cilium ",
+        ],
+    );
+    in_order("k3s-metallb", &["kubectl label node node.example.net node-role.kubernetes.io/edge=\n"]);
+    in_order(
+        "node-port-wide",
+        &[
+            "get configmap kubeadm-config",
+            "init phase control-plane apiserver --config /etc/kubernetes/kubeadm-config.yaml",
+            "init phase upload-config kubeadm --config /etc/kubernetes/kubeadm-config.yaml",
+        ],
+    );
+    in_order("cloud-aws", &["addresses are", "curl -4 ", "curl -6 "]);
+    // No interface bounds what the network plugin maps; node files look at them.
+    assert!(!readme("host-port").contains("eth0"));
+    in_order("host-port", &["warning `field-without-effect` at `nodePools.edge.interfaces`"]);
+    in_order("socket-proxy", &["nodes of edge (eth0, bond0.100)"]);
 }
 
 /// The fields of MetalLB's current types (0.16), as its API reference names them.

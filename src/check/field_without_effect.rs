@@ -4,7 +4,7 @@ use super::shared_address_apart::shares_with;
 use crate::finding::{Finding, Place, Route, Rule, Severity};
 use crate::grammar::Family;
 use crate::plan::{
-    Announce, Announced, AwsController, AwsTarget, Bgp, Bind, Cloud, Gateway, Mechanism, Plan, ServiceType, SessionAffinity, Strategy, TrafficPolicy,
+    Announce, Announced, AwsController, AwsTarget, Bgp, Bind, Cloud, Distribution, Gateway, Mechanism, Plan, ServiceType, SessionAffinity, Strategy, TrafficPolicy,
 };
 
 pub static RULE: Rule = Rule {
@@ -39,6 +39,18 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             "take it out; Cilium's own setting is `nodePort.addresses` in `values`",
         );
     }
+    if let Some(Distribution::K3s { .. }) = plan.cluster.distribution
+        && plan.cluster.data_plane.kube_proxy().is_some()
+        && plan.k3s_period_flags().is_none()
+    {
+        let sync = &plan.cluster.sync;
+        for (field, period) in [("minSyncPeriod", &sync.min), ("syncPeriod", &sync.full)] {
+            if period.is_some() {
+                let message = format!("k3s tells kube-proxy its settings by flags, and Kubernetes {} has no flag for `{field}` in nftables mode", plan.cluster.version);
+                say(Route::of(["cluster", "serviceProxy", field]), message, "take it out, or upgrade to 1.31, where the flags of iptables mode count");
+            }
+        }
+    }
     for gateway in plan.gateways.values() {
         of_gateway(plan, gateway, &mut say);
         if shares_with(gateway, gateway) && plan.gateways.values().filter(|other| shares_with(gateway, other)).count() == 1 {
@@ -67,10 +79,21 @@ fn of_gateway(plan: &Plan, gateway: &Gateway, say: &mut impl FnMut(Route, String
         let message = "`ClientIP` tells no clients apart here: the proxy connects from the node, and all of them meet one pod";
         say(gateway.exposure("sessionAffinity"), message.to_owned(), "take it out, or use `mechanism: portRewrite`");
     }
-    if let Strategy::HostNetwork { bind: Bind::Direct, .. } = gateway.strategy {
+    let everywhere = match gateway.strategy {
+        Strategy::HostNetwork { bind: Bind::Direct, .. } => Some((
+            format!("with `bind: direct` the process of `{}` listens on every interface", gateway.name),
+            "take `interfaces` out, use `bind: redirect`, or close the other interfaces in the host's firewall",
+        )),
+        Strategy::HostPort { .. } => Some((
+            format!("with `hostPort` the network plugin maps the ports of `{}`, whichever interface a client comes in by", gateway.name),
+            // The host's input rules see none of it: the packets are forwarded.
+            "take `interfaces` out, or use `hostNetwork` with `bind: redirect`, which keeps to them",
+        )),
+        _ => None,
+    };
+    if let Some((message, help)) = everywhere {
         for pool in gateway.pools.iter().filter(|pool| !plan.pools[*pool].interfaces.is_empty()) {
-            let message = format!("with `bind: direct` the process of `{}` listens on every interface", gateway.name);
-            say(plan.pools[pool].route.key("interfaces"), message, "take `interfaces` out, use `bind: redirect`, or close the other interfaces in the host's firewall");
+            say(plan.pools[pool].route.key("interfaces"), message.clone(), help);
         }
     }
     if let Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. } = &gateway.strategy

@@ -1,13 +1,13 @@
 //! Places to try a spec: the configuration of a kind cluster, and k3s's own settings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::{Fault, kube_proxy, to_yaml};
 use crate::grammar::{DnsLabel, Family, Port, PortRange};
 use crate::plan::{
-    Cni, DataPlane, Distribution, Gateway, K3sComponent, KubeProxyMode, Plan, Protocol, Strategy, protocol_word,
+    Cni, DataPlane, Distribution, Gateway, K3sComponent, KubeProxyMode, Plan, Pool, Protocol, Strategy, protocol_word,
 };
 
 /// kind's configuration, on kind.
@@ -34,10 +34,11 @@ pub fn kind(plan: &Plan) -> Result<Option<Value>, Fault> {
     let mut mapped = BTreeSet::new();
     for (name, pool) in &plan.pools {
         let mappings = mappings(plan, name, &mut mapped);
+        let labels: BTreeMap<&str, &str> = labels(pool).filter(|(key, _)| kubelet_takes(key)).collect();
         for position in 0..workers(plan, name) {
             let mut node = json!({"role": "worker"});
-            if !pool.node_selector.is_empty() {
-                node["labels"] = json!(pool.node_selector);
+            if !labels.is_empty() {
+                node["labels"] = json!(labels);
             }
             if position == 0 && !mappings.is_empty() {
                 node["extraPortMappings"] = json!(mappings);
@@ -92,30 +93,74 @@ fn workers(plan: &Plan, pool: &DnsLabel) -> u32 {
     plan.pools[pool].nodes().unwrap_or(1).min(pods).clamp(1, MOST)
 }
 
-/// What kind calls the first container of a pool: it counts its workers, and gives the first one no number.
-pub fn first_node(plan: &Plan, pool: &DnsLabel) -> String {
+fn labels(pool: &Pool) -> impl Iterator<Item = (&str, &str)> {
+    pool.node_selector.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+/// The labels of a pool that somebody has to give its nodes once they are there, since their kubelets cannot.
+pub fn labels_given(pool: &Pool) -> impl Iterator<Item = (&str, &str)> {
+    labels(pool).filter(|(key, _)| !kubelet_takes(key))
+}
+
+/// Whether a kubelet gives its own node this label: of those with a name of Kubernetes it takes a few, and does not start
+/// with any other.
+fn kubelet_takes(key: &str) -> bool {
+    const TAKEN: [&str; 11] = [
+        "beta.kubernetes.io/arch",
+        "beta.kubernetes.io/instance-type",
+        "beta.kubernetes.io/os",
+        "failure-domain.beta.kubernetes.io/region",
+        "failure-domain.beta.kubernetes.io/zone",
+        "kubernetes.io/arch",
+        "kubernetes.io/hostname",
+        "kubernetes.io/os",
+        "node.kubernetes.io/instance-type",
+        "topology.kubernetes.io/region",
+        "topology.kubernetes.io/zone",
+    ];
+    let domain = key.split_once('/').map_or("", |(domain, _)| domain);
+    let within = |known: &str| domain == known || domain.strip_suffix(known).is_some_and(|rest| rest.ends_with('.'));
+    !(within("kubernetes.io") || within("k8s.io"))
+        || within("kubelet.kubernetes.io")
+        || within("node.kubernetes.io")
+        || TAKEN.contains(&key)
+}
+
+/// What kind calls the containers of a pool: it counts its workers, and gives the first one no number.
+pub fn nodes(plan: &Plan, pool: &DnsLabel) -> impl Iterator<Item = String> {
     let before: u32 = plan.pools.keys().take_while(|name| *name != pool).map(|name| workers(plan, name)).sum();
-    let number = if before == 0 { String::new() } else { (before + 1).to_string() };
-    format!("{}-worker{number}", plan.name)
+    let name = plan.name.clone();
+    (1..=workers(plan, pool)).map(move |position| match before + position {
+        1 => format!("{name}-worker"),
+        number => format!("{name}-worker{number}"),
+    })
+}
+
+/// What kind calls the first container of a pool.
+pub fn first_node(plan: &Plan, pool: &DnsLabel) -> String {
+    nodes(plan, pool).next().unwrap_or_default()
 }
 
 /// The ports of this machine that lead to the first node of a pool. Each leads to one node.
 fn mappings(plan: &Plan, pool: &DnsLabel, mapped: &mut BTreeSet<(Protocol, Port)>) -> Vec<Value> {
-    let mut mappings = Vec::new();
-    for gateway in plan.ways().filter(|gateway| gateway.pools.contains(pool) && on_nodes(gateway)) {
-        for port in gateway.ports.values() {
-            let public = gateway.public_port(port);
-            if mapped.insert((port.protocol, public)) {
-                mappings.push(json!({
-                    "containerPort": public,
-                    "hostPort": public,
-                    "listenAddress": host(plan),
-                    "protocol": protocol_word(port.protocol),
-                }));
-            }
-        }
-    }
-    mappings
+    let gateways = plan.ways().filter(|gateway| gateway.pools.contains(pool) && on_nodes(gateway));
+    let theirs =
+        gateways.flat_map(|gateway| gateway.ports.values().map(|port| (port.protocol, gateway.public_port(port))));
+    let own = plan.cluster.own_gateway.as_ref();
+    let own = own.filter(|gateway| gateway.pool.as_ref().is_none_or(|listens| listens == pool));
+    let own = own.into_iter().flat_map(|gateway| gateway.ports().map(|(_, port)| (Protocol::TCP, port)));
+    theirs
+        .chain(own)
+        .filter(|port| mapped.insert(*port))
+        .map(|(protocol, port)| {
+            json!({
+                "containerPort": port,
+                "hostPort": port,
+                "listenAddress": host(plan),
+                "protocol": protocol_word(protocol),
+            })
+        })
+        .collect()
 }
 
 /// Whether clients come to the nodes' own addresses.
@@ -185,5 +230,47 @@ fn kube_proxy_arguments(plan: &Plan) -> Vec<String> {
             arguments.push(format!("{flag}=true"));
         }
     }
+    if let Some(addresses) = settings["nodePortAddresses"].as_array().filter(|addresses| !addresses.is_empty()) {
+        let addresses: Vec<&str> = addresses.iter().filter_map(Value::as_str).collect();
+        // One argument: an older k3s keeps the last one of a name.
+        arguments.push(format!("nodeport-addresses={}", addresses.join(",")));
+    }
+    if let Some(flags) = plan.k3s_period_flags() {
+        let section = &settings[mode.to_string()];
+        for (field, flag) in [("minSyncPeriod", "min-sync-period"), ("syncPeriod", "sync-period")] {
+            if let Some(period) = section[field].as_str() {
+                arguments.push(format!("{flags}-{flag}={period}"));
+            }
+        }
+    }
     arguments
+}
+
+#[cfg(test)]
+mod tests {
+    use super::kubelet_takes;
+
+    #[test]
+    fn a_kubelet_takes_few_labels_of_kubernetes() {
+        for taken in [
+            "pool",
+            "example.com/pool",
+            "notkubernetes.io/pool",
+            "node.kubernetes.io/pool",
+            "special.node.kubernetes.io/pool",
+            "kubernetes.io/os",
+            "topology.kubernetes.io/zone",
+        ] {
+            assert!(kubelet_takes(taken), "{taken}");
+        }
+        for refused in [
+            "node-role.kubernetes.io/edge",
+            "kubernetes.io/pool",
+            "topology.kubernetes.io/rack",
+            "k8s.io/pool",
+            "pool.k8s.io/edge",
+        ] {
+            assert!(!kubelet_takes(refused), "{refused}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! What k3s packs, and which of it takes ports or Services of gateways.
 
-use super::{Announce, Distribution, Gateway, K3sComponent, Plan, PortPlan, Protocol, ServiceType, Strategy};
+use super::{
+    Announce, Distribution, Gateway, K3sComponent, KubeProxyMode, Plan, PortPlan, Protocol, ServiceType, Strategy,
+};
 
 impl K3sComponent {
     /// k3s's word.
@@ -34,6 +36,18 @@ impl Plan {
         let Some(Distribution::K3s { keep }) = &self.cluster.distribution else { return Vec::new() };
         let fighting = self.k3s_fights().into_iter().map(|(component, _)| component);
         fighting.filter(|component| !keep.contains(component)).collect()
+    }
+
+    /// What the flags for kube-proxy's periods begin with: k3s tells its kube-proxy everything by flags, and not every
+    /// mode has flags of its own.
+    #[must_use]
+    pub fn k3s_period_flags(&self) -> Option<&'static str> {
+        match self.cluster.data_plane.kube_proxy()? {
+            KubeProxyMode::Ipvs => Some("ipvs"),
+            KubeProxyMode::Iptables => Some("iptables"),
+            // From 1.31 on those of iptables count in every mode but IPVS.
+            KubeProxyMode::Nftables => self.cluster.version.at_least(31).then_some("iptables"),
+        }
     }
 }
 

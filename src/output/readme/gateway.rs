@@ -65,7 +65,7 @@ fn chart_label(gateway: &Gateway) -> String {
 fn pools_and_interfaces(plan: &Plan, gateway: &Gateway) -> String {
     let pool = |name: &DnsLabel| {
         let interfaces = &plan.pools[name].interfaces;
-        if interfaces.is_empty() {
+        if interfaces.is_empty() || !gateway.strategy.keeps_to_interfaces() {
             format!("nodes of {name}")
         } else {
             format!("nodes of {name} ({})", comma(interfaces))
@@ -93,6 +93,21 @@ fn place(plan: &Plan, gateway: &Gateway) -> String {
             None => pools_and_interfaces(plan, gateway),
         },
     }
+}
+
+/// Cilium's own gateway, as a line of the same table.
+pub fn own(plan: &Plan) -> Option<Value> {
+    let gateway = plan.cluster.own_gateway.as_ref()?;
+    let ports = comma(gateway.ports().map(|(_, port)| format!("TCP {port}")));
+    let nodes = gateway.pool.as_ref().map_or("any node of the cluster".to_owned(), |pool| format!("nodes of {pool}"));
+    Some(json!({
+        "name": "Cilium's own",
+        "chart": format!("Cilium {}", plan.cluster.data_plane.cilium()?),
+        "strategy": "Envoy in the nodes' network",
+        "where": format!("{ports}, {nodes}"),
+        "who": "everyone",
+        "source": "the client's",
+    }))
 }
 
 fn cloud(provider: CloudProvider) -> &'static str {
@@ -365,7 +380,17 @@ fn cloud_story(cloud: &Cloud, internal: bool) -> Vec<String> {
                 }
             });
             story.push(
-                "Clients use its name, which stays; its addresses may change unless Elastic IPs are set.".to_owned(),
+                match (internal, aws.private_addresses.is_empty(), aws.eip_allocations.is_empty()) {
+                    (true, false, _) => "Clients use its name; behind it are the spec's `privateAddresses`.",
+                    (true, true, _) => {
+                        "Clients use its name, which stays; its addresses may change unless `privateAddresses` are set."
+                    }
+                    (false, _, false) => "Clients use its name; behind it are the Elastic IPs of the spec.",
+                    (false, _, true) => {
+                        "Clients use its name, which stays; its addresses may change unless Elastic IPs are set."
+                    }
+                }
+                .to_owned(),
             );
         }
         Cloud::Gcp(_) => {

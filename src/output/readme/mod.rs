@@ -28,6 +28,7 @@ pub fn text(plan: &Plan, findings: &[Finding], files: &NodeFiles<'_>) -> Result<
         "dataPlane": plan.cluster.data_plane.to_string(),
         "families": plan.cluster.families.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and "),
         "gateways": plan.gateways.values().map(|gateway| gateway::context(plan, gateway)).collect::<Vec<_>>(),
+        "own": gateway::own(plan),
         "ports": plan.gateways.values().flat_map(ports).collect::<Vec<_>>(),
         "findings": findings.iter().map(finding_line).collect::<Vec<_>>(),
         "apply": steps::apply(plan, files),

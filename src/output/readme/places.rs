@@ -4,31 +4,70 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use super::super::places::k3s;
+use super::super::places::{first_node, k3s, labels_given, nodes};
 use super::step;
 use crate::grammar::Family;
-use crate::plan::{Cni, Distribution, Plan, Strategy};
+use crate::plan::{Announce, Cni, Distribution, Gateway, Plan, Pool, Strategy};
 
 /// A cluster to try a spec, or the settings of the one there is.
 pub fn steps(plan: &Plan) -> Vec<Value> {
     match plan.cluster.distribution {
         None => Vec::new(),
-        Some(Distribution::Kind {}) => {
-            let mut commands = vec!["kind create cluster --config kind/cluster.yaml".to_owned()];
-            commands.extend(installed(plan));
-            let mut step = step("The cluster, as containers of this machine:", commands);
-            let mut notes = vec![
-                "It has at most three nodes a pool, and no more than a gateway has pods. Ports that `kind/cluster.yaml` maps lead to the first node of a pool, from this machine alone.".to_owned(),
-                "Its nodes are called after the cluster: `kubectl get nodes` lists them.".to_owned(),
-            ];
-            if plan.ways().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
-                notes.push("MetalLB's addresses have to lie in the containers' network, which `docker network inspect kind` shows; they answer from this machine where it runs Linux.".to_owned());
-            }
-            step["notes"] = json!(notes);
-            vec![step]
-        }
+        Some(Distribution::Kind {}) => kind_steps(plan),
         Some(Distribution::K3s { .. }) => k3s_steps(plan),
     }
+}
+
+fn kind_steps(plan: &Plan) -> Vec<Value> {
+    let mut commands = vec!["kind create cluster --config kind/cluster.yaml".to_owned()];
+    commands.extend(plan.pools.iter().filter_map(|(name, pool)| labelled(pool, nodes(plan, name))));
+    commands.extend(installed(plan));
+    let mut cluster = step("The cluster, as containers of this machine:", commands);
+    let version = plan.cluster.version;
+    let mut notes = vec![
+        "It has at most three nodes a pool, and no more than a gateway has pods. Ports that `kind/cluster.yaml` maps lead to the first node of a pool, from this machine alone.".to_owned(),
+        "Its nodes are called after the cluster: `kubectl get nodes` lists them.".to_owned(),
+        format!("Each kind has a Kubernetes version of its own choice. Its release notes name the images it can run: for {version}, add `--image` with the one that begins with `kindest/node:v{version}.`, digest included."),
+    ];
+    for who in ["MetalLB", "Cilium"] {
+        let announces = |gateway: &Gateway| {
+            let announced = gateway.strategy.announced();
+            announced.is_some_and(|(announced, by)| by == who && announced.how != Announce::Node)
+        };
+        if plan.ways().any(announces) {
+            notes.push(format!("The addresses that {who} announces have to lie in the containers' network, which `docker network inspect kind` shows; they answer from this machine where it runs Linux."));
+        }
+    }
+    cluster["notes"] = json!(notes);
+    std::iter::once(cluster).chain(plan.ways().filter_map(|gateway| claimed(plan, gateway))).collect()
+}
+
+/// The command that gives nodes of a pool the labels that their kubelets cannot give them.
+fn labelled(pool: &Pool, nodes: impl Iterator<Item = String>) -> Option<String> {
+    let labels: Vec<String> = labels_given(pool).map(|(key, value)| format!("{key}={value}")).collect();
+    let nodes: Vec<String> = nodes.collect();
+    (!labels.is_empty()).then(|| format!("kubectl label node {} {}", nodes.join(" "), labels.join(" ")))
+}
+
+/// What leads the addresses that a Service claims to a node: no container has them.
+fn claimed(plan: &Plan, gateway: &Gateway) -> Option<Value> {
+    let Strategy::ExternalIps { addresses, .. } = &gateway.strategy else { return None };
+    let node = first_node(plan, gateway.pools.first()?);
+    let commands = addresses.iter().map(|address| {
+        let (ip, field) = match Family::of(address.0) {
+            Family::IPv4 => ("ip", "IPAddress"),
+            Family::IPv6 => ("ip -6", "GlobalIPv6Address"),
+        };
+        format!(
+            "sudo {ip} route replace {address} via \"$(docker inspect -f '{{{{.NetworkSettings.Networks.kind.{field}}}}}' {node})\""
+        )
+    });
+    let title = format!("The addresses that {} claims, which no container has, lead to a node:", gateway.name);
+    let mut step = step(title, commands);
+    step["notes"] = json!([
+        "Only where this machine runs Linux; elsewhere no client outside of the containers reaches them. `ip route del` takes such a route away, and so does a restart of the machine."
+    ]);
+    Some(step)
 }
 
 /// Who a file of k3s's settings is for.
@@ -51,23 +90,27 @@ pub fn k3s_restart(name: &str) -> [String; 3] {
 /// What a new cluster of kind has to have before anything is written for it.
 fn installed(plan: &Plan) -> Vec<String> {
     let mut commands = Vec::new();
-    if let Some(version) = plan.cluster.data_plane.cilium() {
-        let mut command = format!(
-            "helm install cilium cilium --repo https://helm.cilium.io --version '~{version}.0' -n kube-system -f cilium/values.yaml"
-        );
-        if plan.cluster.data_plane.kube_proxy().is_none() {
-            // Without kube-proxy nothing else leads Cilium to the API server.
-            let _ = write!(command, " --set k8sServiceHost={}-control-plane --set k8sServicePort=6443", plan.name);
-        }
-        for (family, value) in [(Family::IPv4, "ipv4"), (Family::IPv6, "ipv6")] {
-            let _ = write!(command, " --set {value}.enabled={}", plan.cluster.families.contains(&family));
-        }
-        commands.push(command + " --wait");
-    }
+    commands.extend(cilium_install(plan, &format!("{}-control-plane", plan.name), 6443, ""));
     if plan.gateways.values().any(|gateway| matches!(gateway.strategy, Strategy::MetalLb { .. })) {
         commands.push(metallb_install(plan));
     }
     commands
+}
+
+/// The command that installs Cilium where there is none and the API server is found at a host and a port.
+fn cilium_install(plan: &Plan, host: &str, port: u16, more: &str) -> Option<String> {
+    let version = plan.cluster.data_plane.cilium()?;
+    let mut command = format!(
+        "helm install cilium cilium --repo https://helm.cilium.io --version '~{version}.0' -n kube-system -f cilium/values.yaml"
+    );
+    if plan.cluster.data_plane.kube_proxy().is_none() {
+        // Without kube-proxy nothing else leads Cilium to the API server.
+        let _ = write!(command, " --set k8sServiceHost={host} --set k8sServicePort={port}");
+    }
+    for (family, value) in [(Family::IPv4, "ipv4"), (Family::IPv6, "ipv6")] {
+        let _ = write!(command, " --set {value}.enabled={}", plan.cluster.families.contains(&family));
+    }
+    Some(command + more + " --wait")
 }
 
 /// The command that installs MetalLB where there is none.
@@ -100,6 +143,15 @@ fn k3s_steps(plan: &Plan) -> Vec<Value> {
             notes.push("Another network plugin than k3s's own is chosen before the first server starts as well.");
         }
         last["notes"] = json!(notes);
+    }
+    // Every node has the API server at this port of its own, and pods get the addresses that k3s gives their nodes.
+    let cilium = cilium_install(plan, "127.0.0.1", 6444, " --set ipam.mode=kubernetes");
+    steps.extend(cilium.map(|command| step("Cilium, where none is installed yet:", [command])));
+    for (name, pool) in &plan.pools {
+        let Some(command) = labelled(pool, std::iter::once("node.example.net".to_owned())) else { continue };
+        let mut step = step(format!("Each node of pool {name}, where it does not have its labels yet:"), [command]);
+        step["notes"] = json!(["k3s does not start with a label like these among its `node-label`."]);
+        steps.push(step);
     }
     steps
 }

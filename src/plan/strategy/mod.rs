@@ -316,6 +316,13 @@ impl Strategy {
         }
     }
 
+    /// Whether the interfaces of a pool bound where clients come in: node files look at them, a process that listens and a
+    /// network plugin do not.
+    #[must_use]
+    pub fn keeps_to_interfaces(&self) -> bool {
+        matches!(self, Self::NodePortRedirect { .. } | Self::HostNetwork { bind: Bind::Redirect, .. })
+    }
+
     /// The same, to be filled in.
     pub fn announced_mut(&mut self) -> Option<&mut Announced> {
         match self {

@@ -1,13 +1,15 @@
 //! How a tree is applied.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 
-use super::super::{NodeFiles, comma, places, step};
+use super::super::{NodeFiles, places, step};
 use super::{commands, whose};
 use crate::grammar::DnsLabel;
 use crate::output::{cilium, kube_proxy, manifests, metallb, node};
 use crate::plan::node::NodePlan;
-use crate::plan::{CiliumGatewayApi, Distribution, KubeProxyMode, OwnGateway, Plan, Strategy};
+use crate::plan::{Announce, CiliumGatewayApi, Distribution, KubeProxyMode, OwnGateway, Plan, Strategy};
 
 pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
     let mut steps = places::steps(plan);
@@ -33,33 +35,30 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
         steps.push(step);
     }
     if !metallb::objects(plan).is_empty() {
+        // kind has it from its first step.
+        if !matches!(plan.cluster.distribution, Some(Distribution::Kind {})) {
+            steps.push(step(
+                "MetalLB, where none is installed yet; the types of its objects come with it:",
+                [places::metallb_install(plan)],
+            ));
+        }
+        steps.extend(passwords(plan, "MetalLB"));
         let mut step = step(
             format!("MetalLB's pools and announcements, written for MetalLB {}:", plan.cluster.metal_lb),
             ["kubectl apply --server-side -k metallb".to_owned()],
         );
-        let mut notes = metallb_notes(plan);
-        if !matches!(plan.cluster.distribution, Some(Distribution::Kind {})) {
-            notes.insert(0, format!("Where no MetalLB is installed yet: `{}`.", places::metallb_install(plan)));
-        }
-        step["notes"] = json!(notes);
+        step["notes"] = json!(metallb_notes(plan));
         steps.push(step);
     }
     if !cilium::objects(plan).is_empty() {
+        steps.extend(passwords(plan, "Cilium"));
         steps.push(step(
             "Cilium's pools and announcements; its operator has brought their definitions:",
             ["kubectl apply --server-side -k cilium/objects".to_owned()],
         ));
     }
     if kube_proxy::kubeadm(plan).is_some() {
-        let range = plan.cluster.node_port_range;
-        let mut step = step(
-            "The API server's range of node ports, where it does not have it yet:",
-            [commands::api_server_range(plan)],
-        );
-        step["notes"] = json!([format!(
-            "Printed nothing: start the API server with `--service-node-port-range={range}`. With kubeadm, merge `kube-apiserver/kubeadm.yaml` into its ClusterConfiguration and run `kubeadm init phase control-plane apiserver --config` on each control-plane node; with k3s it is `--kube-apiserver-arg`, and at a cloud provider often nothing at all."
-        )]);
-        steps.push(step);
+        steps.extend(node_port_range(plan));
     }
     // First, so that no port is open before its guard is there; until a pod answers, the public port is refused.
     steps.extend(plan.nodes.iter().map(|(pool, node)| node_step(plan, pool, node, files)));
@@ -80,6 +79,66 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
         steps.push(step(format!("Gateway {}:", gateway.name), [commands::helm_upgrade(gateway)]));
     }
     steps
+}
+
+/// The Secrets with the passwords of BGP sessions: a spec names them, and nobody but the operator has what is in them.
+fn passwords(plan: &Plan, announcer: &str) -> Vec<Value> {
+    let (namespace, kind, note) = match announcer {
+        "MetalLB" => (metallb::NAMESPACE, " --type=kubernetes.io/basic-auth", None),
+        _ => (
+            "kube-system",
+            "",
+            Some(
+                "Cilium looks in another namespace where its value `bgpControlPlane.secretsNamespace.name` names one.",
+            ),
+        ),
+    };
+    let sessions = plan.ways().filter_map(|gateway| {
+        let (announced, by) = gateway.strategy.announced()?;
+        announced.bgp.as_ref().filter(|_| by == announcer && announced.how == Announce::Bgp)
+    });
+    let secrets: BTreeSet<&DnsLabel> =
+        sessions.flat_map(|bgp| bgp.peers.values()).filter_map(|peer| peer.password_secret.as_ref()).collect();
+    let password = |secret: &DnsLabel| {
+        let mut step = step(
+            format!(
+                "The password of the BGP sessions that name `{secret}`, where that Secret is not there yet; type it and press Enter, nothing shows it:"
+            ),
+            [format!(
+                "(stty -echo; IFS= read -r PASSWORD; stty echo; printf %s \"$PASSWORD\") | kubectl -n {namespace} create secret generic {secret}{kind} --from-file=password=/dev/stdin"
+            )],
+        );
+        step["notes"] = json!(note.into_iter().collect::<Vec<_>>());
+        step
+    };
+    secrets.into_iter().map(password).collect()
+}
+
+/// The API server's range of node ports, and how a cluster of kubeadm gets another one for good.
+fn node_port_range(plan: &Plan) -> [Value; 2] {
+    let range = plan.cluster.node_port_range;
+    let mut seen = step(
+        "The API server's range of node ports, where it does not have it yet:",
+        [commands::api_server_range(plan)],
+    );
+    seen["notes"] = json!([format!(
+        "Printed nothing: start the API server with `--service-node-port-range={range}`. With kubeadm the next step does it; elsewhere it is a setting of whoever starts the API server, and at a cloud provider often none at all."
+    )]);
+    let mut kubeadm = step(
+        "With kubeadm, where nothing was printed: merge the fields of `kube-apiserver/kubeadm.yaml` into its own configuration, and have each control-plane node, one after the other, start its API server with it. The last command once:",
+        [
+            "kubectl -n kube-system get configmap kubeadm-config -o jsonpath='{.data.ClusterConfiguration}' > ~/kubeadm-config.yaml".to_owned(),
+            "\"${EDITOR:-vi}\" ~/kubeadm-config.yaml".to_owned(),
+            "NODE=control-plane.example.net".to_owned(),
+            "ssh root@\"$NODE\" 'cat > /etc/kubernetes/kubeadm-config.yaml' < ~/kubeadm-config.yaml".to_owned(),
+            "ssh root@\"$NODE\" kubeadm init phase control-plane apiserver --config /etc/kubernetes/kubeadm-config.yaml".to_owned(),
+            "ssh root@\"$NODE\" kubeadm init phase upload-config kubeadm --config /etc/kubernetes/kubeadm-config.yaml".to_owned(),
+        ],
+    );
+    kubeadm["notes"] = json!([
+        "Without the last command the next `kubeadm upgrade` reads the old range back. A control plane that advertises another address than that of its default route needs an `InitConfiguration` with its `localAPIEndpoint` in the same file."
+    ]);
+    [seen, kubeadm]
 }
 
 /// What MetalLB's BGP needs of its own installation.
@@ -109,18 +168,19 @@ fn metallb_notes(plan: &Plan) -> Vec<String> {
 
 /// Cilium's own gateway listens once somebody gives it routes.
 fn own_gateway(gateway: &OwnGateway) -> Value {
-    let ports = comma(gateway.ports().map(|(_, port)| port));
+    let ports: Vec<String> = gateway.ports().map(|(_, port)| port.to_string()).collect();
+    let ports = format!("{} {}", if ports.len() == 1 { "port" } else { "ports" }, ports.join(" and "));
     let (look, note) = match gateway.api {
         CiliumGatewayApi::GatewayApi => (
             "kubectl get gatewayclass cilium",
             format!(
-                "The definitions of the Gateway API have to be there before Cilium's operator starts. Give your Gateways `gatewayClassName: cilium` and listeners at the ports {ports}: Envoy listens on the nodes at the ports of the listeners."
+                "The definitions of the Gateway API have to be there before Cilium's operator starts. Give your Gateways `gatewayClassName: cilium` and listeners at {ports}: Envoy listens on the nodes at the ports of the listeners."
             ),
         ),
         CiliumGatewayApi::Ingress => (
             "kubectl get ingressclass cilium",
             format!(
-                "Give your Ingresses `ingressClassName: cilium`: Envoy listens on the nodes at the ports {ports} of the shared ingress."
+                "Give your Ingresses `ingressClassName: cilium`: Envoy listens on the nodes at {ports}, which the shared ingress serves."
             ),
         ),
     };

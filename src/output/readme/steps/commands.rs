@@ -151,49 +151,84 @@ pub fn rollout(gateway: &Gateway) -> String {
     )
 }
 
-/// A request to every port of a gateway that speaks HTTP, as a client makes it.
+/// A request to every port of a gateway that speaks HTTP, in every family of its clients, as a client makes it.
 pub fn requests(plan: &Plan, gateway: &Gateway) -> Vec<String> {
     let mut commands = Vec::new();
-    let host = host(plan, gateway, &mut commands);
-    commands.extend(gateway.ports.values().filter(|port| port.slot != Slot::Stream).map(|port| {
-        let (how, scheme) = match port.slot {
-            Slot::Https => ("-sk --max-time 5", "https"),
-            Slot::Http3 => ("-sk --max-time 5 --http3-only", "https"),
-            _ => ("-s --max-time 5", "http"),
-        };
-        let public = gateway.public_port(port);
-        format!("curl {how} -o /dev/null -w '%{{http_code}}\\n' {scheme}://{host}:{public}/")
-    }));
+    for (family, host) in hosts(plan, gateway, &mut commands) {
+        let web = gateway.ports.values().filter(|port| port.slot != Slot::Stream);
+        commands.extend(web.map(|port| {
+            let (how, scheme) = match port.slot {
+                Slot::Https => ("-sk --max-time 5", "https"),
+                Slot::Http3 => ("-sk --max-time 5 --http3-only", "https"),
+                _ => ("-s --max-time 5", "http"),
+            };
+            let public = gateway.public_port(port);
+            format!("curl {family}{how} -o /dev/null -w '%{{http_code}}\\n' {scheme}://{host}:{public}/")
+        }));
+    }
     commands
 }
 
-/// What a client writes for the host, after commands that find it out.
-fn host(plan: &Plan, gateway: &Gateway, commands: &mut Vec<String>) -> String {
+/// What a client writes for the host, after commands that find it out: one for each family, and the option that makes
+/// curl choose it where a name has both.
+fn hosts(plan: &Plan, gateway: &Gateway, commands: &mut Vec<String>) -> Vec<(&'static str, String)> {
+    let families = &plan.cluster.families;
     let fixed = match &gateway.strategy {
-        Strategy::ExternalIps { addresses, .. } => addresses.first(),
-        strategy => strategy.announced().and_then(|(announced, _)| announced.load_balancer_ips.first()),
+        Strategy::ExternalIps { addresses, .. } => addresses.as_slice(),
+        strategy => strategy.announced().map_or(&[][..], |(announced, _)| &announced.load_balancer_ips),
     };
-    if let Some(address) = fixed {
-        return url_host(&address.to_string());
+    if !fixed.is_empty() {
+        let first = |family: &Family| fixed.iter().find(|address| Family::of(address.0) == *family);
+        return families.iter().filter_map(first).map(|address| ("", url_host(&address.to_string()))).collect();
     }
+    let by_name = |name: &str| -> Vec<(&'static str, String)> {
+        match families[..] {
+            [_] => vec![("", name.to_owned())],
+            _ => families.iter().map(|family| (of_family(*family), name.to_owned())).collect(),
+        }
+    };
     if gateway.needs.service_type != ServiceType::LoadBalancer {
         return match plan.cluster.distribution {
-            Some(Distribution::Kind {}) => url_host(place(plan)),
-            _ => "node.example.net".to_owned(),
+            Some(Distribution::Kind {}) => vec![("", url_host(place(plan)))],
+            _ => by_name("node.example.net"),
         };
     }
-    let field = match gateway.strategy {
-        // A load balancer there has a name, whose addresses change.
-        Strategy::CloudLoadBalancer { provider: CloudProvider::Aws, .. } => "hostname",
-        _ => "ip",
+    let status = |path: &str| {
+        format!(
+            "kubectl -n {} get service {} -o jsonpath='{{.status.loadBalancer.{path}}}'",
+            gateway.namespace, gateway.service.name
+        )
     };
-    commands.push(format!(
-        "HOST=$(kubectl -n {} get service {} -o jsonpath='{{.status.loadBalancer.ingress[0].{field}}}')",
-        gateway.namespace, gateway.service.name
-    ));
-    match plan.cluster.families[0] {
-        Family::IPv6 if field == "ip" => "[$HOST]".to_owned(),
-        Family::IPv4 | Family::IPv6 => "$HOST".to_owned(),
+    if let Strategy::CloudLoadBalancer { provider: CloudProvider::Aws, .. } = &gateway.strategy {
+        // A load balancer there has a name, whose addresses change.
+        commands.push(format!("HOST=$({})", status("ingress[0].hostname")));
+        return by_name("$HOST");
+    }
+    match families[..] {
+        [family] => {
+            commands.push(format!("HOST=$({})", status("ingress[0].ip")));
+            vec![("", if family == Family::IPv6 { "[$HOST]" } else { "$HOST" }.to_owned())]
+        }
+        _ => {
+            let (all, mut hosts) = (status("ingress[*].ip"), Vec::new());
+            for family in families {
+                let (name, host, which) = match family {
+                    Family::IPv4 => ("HOST4", "$HOST4", "-v :"),
+                    Family::IPv6 => ("HOST6", "[$HOST6]", ":"),
+                };
+                commands.push(format!("{name}=$({all} | tr ' ' '\\n' | grep -m 1 {which})"));
+                hosts.push(("", host.to_owned()));
+            }
+            hosts
+        }
+    }
+}
+
+/// curl's option for a family.
+fn of_family(family: Family) -> &'static str {
+    match family {
+        Family::IPv4 => "-4 ",
+        Family::IPv6 => "-6 ",
     }
 }
 
