@@ -92,6 +92,13 @@ impl Artifacts {
         Ok(())
     }
 
+    /// The same without the file at a path.
+    #[must_use]
+    pub fn without(mut self, path: impl AsRef<Utf8Path>) -> Self {
+        self.files.remove(path.as_ref());
+        self
+    }
+
     /// The files, ordered by path.
     #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Artifact> {

@@ -286,6 +286,9 @@ pub struct Migrate {
     /// Write the tree after this step in place of the cluster's; 0 is the one before the first
     #[arg(long, value_name = "N")]
     pub step: Option<usize>,
+    /// Write the tree over files that were edited by hand, and over the tree of no step
+    #[arg(long, requires = "step")]
+    pub force: bool,
     /// The folder that holds one tree a cluster
     #[arg(short, long, value_name = "DIR", default_value = "rendered")]
     pub output: Utf8PathBuf,

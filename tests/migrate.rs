@@ -1,6 +1,8 @@
 //! `portgen migrate`: every ordered pair of strategies, the trees between them, and how they are told.
 
 mod common;
+#[path = "migrate/promises.rs"]
+mod promises;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -32,7 +34,7 @@ const EXPOSURES: [(&str, &str); 9] = [
 ];
 
 /// Changes within one strategy.
-const WITHIN: [(&str, &str); 10] = [
+const WITHIN: [(&str, &str); 12] = [
     ("{strategy: nodePortRedirect}", "{strategy: nodePortRedirect, mechanism: socketProxy}"),
     ("{strategy: nodePortRedirect, mechanism: socketProxy}", "{strategy: nodePortRedirect}"),
     (
@@ -52,6 +54,11 @@ const WITHIN: [(&str, &str); 10] = [
         "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}",
         "{strategy: metalLB, addresses: [198.51.100.11/32, 2001:db8:5::11/128]}",
     ),
+    (
+        "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}",
+        "{strategy: metalLB, addresses: [198.51.100.10-198.51.100.20, 2001:db8:5::10/128]}",
+    ),
+    ("{strategy: cloudLoadBalancer, provider: aws}", "{strategy: cloudLoadBalancer, provider: aws, internal: true}"),
 ];
 
 /// Changes between addresses that Cilium or MetalLB announces.
@@ -75,7 +82,15 @@ const ANNOUNCED: [(&str, &str); 4] = [
 ];
 
 /// Ways that keep others out of ports on the node.
-const GUARDED: [(&str, &str); 3] = [
+const GUARDED: [(&str, &str); 5] = [
+    (
+        "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}",
+        "{strategy: hostNetwork, allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}",
+    ),
+    (
+        "{strategy: nodePortRedirect, allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}",
+        "{strategy: metalLB, addresses: [198.51.100.10/32, 2001:db8:5::10/128], allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}",
+    ),
     ("{strategy: hostNetwork, allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}", "{strategy: nodePortRedirect}"),
     ("{strategy: nodePortRedirect}", "{strategy: hostNetwork, allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]}"),
     (
@@ -231,7 +246,7 @@ fn followed(title: &str, old: &Plan, new: &Plan, migration: &Migration) -> Strin
         let runs = !step.commands.is_empty() && !step.back.is_empty();
         assert!(runs || step.changes.is_empty(), "{title}: {}: {:?}", step.what, step.changes);
         moved |= matches!(step.what, What::Move(..));
-        if step.gap.is_none() && migration.gaps().next().is_none() {
+        if migration.gaps().next().is_none() {
             if stays {
                 assert!(answers(step, from) || answers(step, to), "{title}: nobody answers after {:?}", step.what);
             } else {
@@ -245,7 +260,7 @@ fn followed(title: &str, old: &Plan, new: &Plan, migration: &Migration) -> Strin
             }
         }
         let what = format!("{:?}", step.what);
-        let gap = step.gap.map(|gap| format!(" (gap: {gap:?})")).unwrap_or_default();
+        let gap: String = step.gaps.iter().map(|gap| format!(" (gap: {gap:?})")).collect();
         write!(line, "{}{}{gap}", if line.is_empty() { "" } else { ", " }, what.split('(').next().unwrap()).unwrap();
     }
     line
@@ -356,7 +371,11 @@ fn addresses_in_a_status_are_written_and_taken_out_by_a_command() {
     let cilium = "{strategy: ciliumLoadBalancer, addresses: [198.51.100.10/32, 2001:db8:5::10/128]}";
     let [old, new] = [cilium, status].map(|exposure| planned(&spec(PROXIES[1].1, exposure)).unwrap());
     let replaced = &migrate(&old, &new, None, &kong()).unwrap().steps[0];
-    let restarted = position(replaced, "kubectl -n kube-system rollout status daemonset/cilium");
+    let restarted = "kubectl -n kube-system rollout status daemonset/cilium";
+    assert!(position(replaced, "kubectl -n gw delete service kong-edge").is_some());
+    assert_eq!(position(replaced, restarted), None, "Cilium keeps what it had");
+    let replaced = &migrate(&new, &old, None, &kong()).unwrap().steps[0];
+    let restarted = position(replaced, restarted);
     assert!(restarted.is_some() && restarted < position(replaced, "kubectl -n gw delete service kong-edge"));
 }
 

@@ -3,6 +3,8 @@
 mod claims;
 mod verdicts;
 
+pub use unused_accept::RULE as UNUSED_ACCEPT;
+
 use crate::finding::{Finding, Place, Rule, Severity};
 use crate::plan::Plan;
 

@@ -4,6 +4,7 @@ use crate::finding::{Finding, Place, Route, Rule, Severity, nearest};
 use crate::input::rules;
 use crate::plan::{Gateway, Plan};
 
+/// An acceptance that takes nothing.
 pub static RULE: Rule = Rule {
     name: "unused-accept",
     severity: Severity::Error,

@@ -1,48 +1,44 @@
 //! `portgen migrate`: the way from one strategy to another, told or written step by step.
 
+mod fields;
+mod laid;
+mod readme;
+mod sections;
 mod told;
+mod written;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Failure, Streams, load};
 use crate::cli::{self, MigrateFormat};
-use crate::disk::{self, WriteOptions};
-use crate::finding::{nearest, shown};
+use crate::finding::{Finding, Severity, shown};
 use crate::grammar::DnsLabel;
-use crate::input;
 use crate::migrate::{self, Refusal};
-use crate::plan::{self, Plan};
+use crate::output;
+use crate::plan::Plan;
 use crate::report::{self, Format};
-use crate::source::{Node, Value as Yaml};
-
-/// Fields that mean the same in every strategy that has them.
-const COMMON: [&str; 4] = ["allowFrom", "limits", "externalTrafficPolicy", "sessionAffinity"];
+use crate::source::Node;
+use fields::{Fields, dropped};
+use laid::lay;
 
 pub fn run(arguments: &cli::Migrate, streams: &mut Streams<'_>) -> Result<u8, Failure> {
     let fields = Fields::of(&arguments.to)?;
     let base = load::Base::open(&arguments.spec, arguments.charts.as_deref())?;
     let old = base.alone();
-    let Some(committed) = whole(&old, arguments, streams)? else { return Ok(1) };
+    let Some(committed) = whole(&old, "the spec as it is applied today", arguments, streams)? else { return Ok(1) };
     let gateway = gateway(committed, arguments.gateway.as_deref())?;
     let exposure = fields.exposure(&old, &gateway, &arguments.set)?;
-    let over = |lines: &[String]| {
-        let fields: Vec<String> = lines.iter().map(|line| format!("      {line}\n")).collect();
-        format!("gateways:\n  \"{gateway}\":\n    exposure:\n{}", fields.concat())
-    };
-    let new = base.under("--to and --set", &over(&exposure));
-    let Some(wanted) = whole(&new, arguments, streams)? else { return Ok(1) };
+    let new = lay(&base, &old, &gateway, "--to and --set", &exposure);
+    let Some(wanted) = whole(&new.loaded, "the spec with the new exposure", arguments, streams)? else { return Ok(1) };
     // Across a Service at the nodes' own ports, where this cluster can have one.
     let mut bare = dropped(&old, &gateway, |_| false);
     bare.push("strategy: nodePortRedirect".to_owned());
-    let across = base.under("the bridge", &over(&bare));
+    let across = lay(&base, &old, &gateway, "the bridge", &bare).loaded;
     let bridge = across.plan.as_ref().filter(|_| !across.refused());
     let migration = match migrate::migrate(committed, wanted, bridge, &gateway) {
         Ok(migration) => migration,
         Err(Refusal::Fault(fault)) => return Err(fault.into()),
-        Err(Refusal::Nothing) => {
-            writeln!(streams.err, "{gateway} is exposed so already: nothing would change")?;
-            return Ok(0);
-        }
+        Err(Refusal::Nothing) => return nothing(&old, committed, &gateway, arguments, streams),
         Err(Refusal::Shared(renamed)) => {
             let renamed: Vec<String> = renamed.iter().map(|[old, new]| format!("`{old}` as `{new}`")).collect();
             writeln!(
@@ -53,47 +49,92 @@ pub fn run(arguments: &cli::Migrate, streams: &mut Streams<'_>) -> Result<u8, Fa
             return Ok(1);
         }
         Err(Refusal::Between(what, findings)) => {
-            let report = report::Report { findings: &findings, ..new.report() };
+            let report = report::Report { findings: &findings, ..new.loaded.report() };
             report::write(streams.out, reported(arguments), &[report], streams.styled)?;
             writeln!(streams.err, "no step leads there: \"{what}\" is refused")?;
             return Ok(1);
         }
     };
-    let Some(step) = arguments.step else {
-        let written = new.written(&["gateways", gateway.as_str(), "exposure"]).map_or(Value::Null, Node::to_json);
-        let told = told::Told { migration: &migration, arguments, exposure: written };
-        match arguments.format {
-            MigrateFormat::Text => told.text(streams)?,
-            MigrateFormat::Markdown => told.markdown(streams.out)?,
-            MigrateFormat::Json => told.json(streams.out)?,
+    let written = new.loaded.written(&["gateways", gateway.as_str(), "exposure"]);
+    let mut exposure = written.map_or(Value::Null, Node::to_json);
+    if old.written(&["extends"]).is_some() {
+        // What a base says goes only where the spec above it says so.
+        for field in dropped(&old, &gateway, |field| exposure.get(field).is_some()) {
+            exposure[field.trim_end_matches(": null")] = Value::Null;
         }
-        return Ok(0);
+    }
+    let told = told::Told {
+        migration: &migration,
+        arguments,
+        exposure,
+        unused: &new.unused,
+        findings: new_warnings(&old, &new.loaded),
     };
-    let tree = match step.checked_sub(1) {
-        None => Some(&migration.start),
-        Some(before) => migration.steps.get(before).map(|step| &step.tree),
-    };
-    let Some(tree) = tree else {
-        let last = migration.steps.len();
-        return Err(Failure::Usage(format!("there is no step {step}: the last one is {last}")));
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    let report = disk::write_tree(&arguments.output, tree, version, WriteOptions { force: false })?;
-    writeln!(streams.err, "{}: the tree of step {step}", report.plan.target)?;
+    match (arguments.step, arguments.format) {
+        (Some(step), _) => written::step(&told, step, streams)?,
+        (None, MigrateFormat::Text) => told.text(streams)?,
+        (None, MigrateFormat::Markdown) => told.markdown(streams.out)?,
+        (None, MigrateFormat::Json) => told.json(streams.out)?,
+    }
+    Ok(0)
+}
+
+/// Where nothing would change: there are no steps, and the tree before the first is that of the spec.
+fn nothing(
+    old: &load::Loaded,
+    committed: &Plan,
+    gateway: &DnsLabel,
+    arguments: &cli::Migrate,
+    streams: &mut Streams<'_>,
+) -> Result<u8, Failure> {
+    let said = format!("{gateway} is exposed so already: nothing would change");
+    match arguments.step {
+        Some(0) => {
+            let tree = output::render(committed, &old.findings)?;
+            written::write(arguments, &tree, streams)?;
+        }
+        // Whoever goes on or back from here with what the tree has would apply the wrong one.
+        Some(step) => return Err(Failure::Usage(format!("there is no step {step}: {said}"))),
+        None if arguments.format == MigrateFormat::Json => {
+            let strategy = committed.gateways[gateway].strategy.name();
+            let document = json!({
+                "version": 1,
+                "portgen": env!("CARGO_PKG_VERSION"),
+                "cluster": committed.name,
+                "gateway": gateway,
+                "from": strategy,
+                "to": strategy,
+                "steps": [],
+            });
+            told::json_document(streams.out, &document)?;
+        }
+        None => {}
+    }
+    writeln!(streams.err, "{said}")?;
     Ok(0)
 }
 
 /// The plan of a spec that can be rendered; otherwise what keeps it from that is reported.
 fn whole<'a>(
     spec: &'a load::Loaded,
+    what: &str,
     arguments: &cli::Migrate,
     streams: &mut Streams<'_>,
 ) -> Result<Option<&'a Plan>, Failure> {
     let plan = spec.plan.as_ref().filter(|_| !spec.refused());
     if plan.is_none() {
         report::write(streams.out, reported(arguments), &[spec.report()], streams.styled)?;
+        writeln!(streams.err, "{what} is refused")?;
     }
     Ok(plan)
+}
+
+/// What the new spec is warned of and the old one is not.
+fn new_warnings<'a>(old: &load::Loaded, new: &'a load::Loaded) -> Vec<&'a Finding> {
+    let known = |finding: &&Finding| {
+        old.findings.iter().any(|it| it.rule.name == finding.rule.name && it.message == finding.message)
+    };
+    new.findings.iter().filter(|it| it.severity() == Severity::Warning && !known(it)).collect()
 }
 
 fn reported(arguments: &cli::Migrate) -> Format {
@@ -118,92 +159,4 @@ fn gateway(plan: &Plan, wanted: Option<&str>) -> Result<DnsLabel, Failure> {
             None => format!("the spec has several gateways; name one with --gateway: `{known}`"),
         })
     })
-}
-
-/// The fields of a strategy.
-struct Fields {
-    strategy: &'static str,
-    known: Vec<String>,
-    required: Vec<String>,
-}
-
-impl Fields {
-    /// As the schema has them.
-    fn of(strategy: &str) -> Result<Self, Failure> {
-        let names = || plan::STRATEGY_PAGES.iter().map(|(name, _)| *name);
-        let Some(strategy) = names().find(|name| *name == strategy) else {
-            let hint = nearest(strategy, names())
-                .map_or_else(|| names().collect::<Vec<_>>().join(", "), |near| format!("did you mean `{near}`?"));
-            return Err(Failure::Usage(format!("there is no strategy `{}`; {hint}", shown(strategy))));
-        };
-        let schema = input::schema();
-        let of = |variant: &&Value| variant["properties"]["strategy"]["const"] == strategy;
-        let variant = schema["definitions"]["Exposure"]["oneOf"].as_array().and_then(|all| all.iter().find(of));
-        let known = variant.and_then(|variant| variant["properties"].as_object());
-        let required = variant.and_then(|variant| variant["required"].as_array());
-        Ok(Self {
-            strategy,
-            known: known.into_iter().flat_map(|fields| fields.keys().cloned()).collect(),
-            required: required.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect(),
-        })
-    }
-
-    /// The lines of the new exposure, to be laid over the old one.
-    fn exposure(&self, old: &load::Loaded, gateway: &DnsLabel, set: &[String]) -> Result<Vec<String>, Failure> {
-        let set = set.iter().map(|text| assignment(text)).collect::<Result<Vec<_>, _>>()?;
-        let written = |field: &str| old.written(&["gateways", gateway.as_str(), "exposure", field]);
-        let same = written("strategy").is_some_and(|node| node.value == Yaml::Str(self.strategy.to_owned()));
-        let keeps = |field: &str| {
-            self.known.iter().any(|known| known == field)
-                && (same || COMMON.contains(&field))
-                && written(field).is_some()
-        };
-        let sets = |field: &str| set.iter().any(|(name, _)| *name == field);
-        let missing: Vec<String> = self
-            .required
-            .iter()
-            .filter(|field| *field != "strategy" && !sets(field) && !keeps(field))
-            .map(|field| format!("--set '{field}={}'", example(field)))
-            .collect();
-        if !missing.is_empty() {
-            return Err(Failure::Usage(format!("`{}` needs more: add {}", self.strategy, missing.join(" "))));
-        }
-        let mut lines = dropped(old, gateway, |field| keeps(field) || sets(field));
-        lines.push(format!("strategy: {}", self.strategy));
-        lines.extend(set.iter().map(|(field, value)| format!("{field}: {value}")));
-        Ok(lines)
-    }
-}
-
-/// Lines that take every field of the old exposure away but these.
-fn dropped(old: &load::Loaded, gateway: &DnsLabel, stays: impl Fn(&str) -> bool) -> Vec<String> {
-    let exposure = old.written(&["gateways", gateway.as_str(), "exposure"]).map(|node| &node.value);
-    let Some(Yaml::Map(entries)) = exposure else { return Vec::new() };
-    entries
-        .iter()
-        .filter(|entry| entry.key != "strategy" && !stays(&entry.key))
-        .map(|entry| format!("{}: null", entry.key))
-        .collect()
-}
-
-/// `field=value`, the value on one line.
-fn assignment(text: &str) -> Result<(&str, &str), Failure> {
-    let (field, value) = text.split_once('=').unwrap_or((text, ""));
-    let named = !field.is_empty() && field.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if !named || value.is_empty() || value.chars().any(crate::grammar::is_unprintable) {
-        return Err(Failure::Usage(format!(
-            "`--set {}` is no field with a value; write `--set 'addresses=[198.51.100.10/32]'`, on one line",
-            shown(text)
-        )));
-    }
-    Ok((field, value))
-}
-
-/// A value for a field that a strategy cannot do without.
-fn example(field: &str) -> &'static str {
-    match field {
-        "addresses" => "[198.51.100.10-198.51.100.20]",
-        "provider" => "aws",
-        _ => "…",
-    }
 }

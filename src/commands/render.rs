@@ -43,7 +43,7 @@ pub fn run(arguments: &cli::Render, streams: &mut Streams<'_>) -> Result<u8, Fai
 }
 
 /// What was done or would be done to a tree.
-fn tell(plan: &disk::Plan, check: bool, written: bool, streams: &mut Streams<'_>) -> Result<(), Failure> {
+pub fn tell(plan: &disk::Plan, check: bool, written: bool, streams: &mut Streams<'_>) -> Result<(), Failure> {
     let target = &plan.target;
     if plan.is_current() {
         writeln!(streams.err, "{target}: up to date, {} files", plan.unchanged.len())?;

@@ -3,8 +3,9 @@
 use std::fmt;
 
 use super::mix::Side;
-use crate::grammar::Address;
-use crate::plan::{Announce, Plan, Strategy, protocol_word};
+use super::service::cover;
+use crate::grammar::{Address, AddressRange};
+use crate::plan::{Announce, CloudProvider, Plan, Strategy, protocol_word};
 
 /// Where clients connect.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,9 +22,9 @@ enum Host {
     /// These.
     Addresses(Vec<Address>),
     /// One of these ranges, which somebody announces.
-    Announced(&'static str, String),
-    /// What a cloud gives.
-    Cloud,
+    Announced(&'static str, Vec<AddressRange>),
+    /// What this cloud gives, and whether only the private network reaches it.
+    Cloud(CloudProvider, bool),
 }
 
 impl Entry {
@@ -41,11 +42,11 @@ impl Entry {
             Strategy::NodePortRedirect { .. } | Strategy::NodePort { .. } | Strategy::HostNetwork { .. } => Host::Nodes,
             Strategy::HostPort { host_ip } => host_ip.map_or(Host::Nodes, |address| Host::Addresses(vec![address])),
             Strategy::ExternalIps { addresses, .. } => list(addresses),
-            Strategy::CloudLoadBalancer { .. } => Host::Cloud,
+            Strategy::CloudLoadBalancer { provider, internal, .. } => Host::Cloud(*provider, *internal),
             strategy => match strategy.announced() {
                 Some((announced, _)) if announced.how == Announce::Node => Host::Nodes,
                 Some((announced, who)) if announced.load_balancer_ips.is_empty() => {
-                    Host::Announced(who, joined(&announced.addresses))
+                    Host::Announced(who, announced.addresses.clone())
                 }
                 Some((announced, _)) => Host::Addresses(announced.load_balancer_ips.clone()),
                 None => Host::Nodes,
@@ -55,6 +56,16 @@ impl Entry {
         ports.sort_unstable();
         let ports = joined(ports.into_iter().map(|(protocol, port)| format!("{} {port}", protocol_word(protocol))));
         Self { host, ports }
+    }
+
+    /// Whether clients find the other where they find this one: what was given of some addresses stays, if the other
+    /// may give those, too.
+    pub fn leads_on_to(&self, other: &Self) -> bool {
+        let host = match (&self.host, &other.host) {
+            (Host::Announced(who, from), Host::Announced(whom, to)) => who == whom && cover(to, from),
+            (from, to) => from == to,
+        };
+        host && self.ports == other.ports
     }
 
     /// Whether clients find it by the nodes' addresses, which they may have had before.
@@ -68,8 +79,9 @@ impl fmt::Display for Entry {
         match &self.host {
             Host::Nodes => write!(f, "the nodes' own addresses")?,
             Host::Addresses(addresses) => write!(f, "{}", joined(addresses))?,
-            Host::Announced(who, ranges) => write!(f, "the address of {ranges} that {who} gave it")?,
-            Host::Cloud => write!(f, "the load balancer that the cloud made for it")?,
+            Host::Announced(who, ranges) => write!(f, "the address of {} that {who} gave it", joined(ranges))?,
+            Host::Cloud(_, false) => write!(f, "the load balancer that the cloud made for it")?,
+            Host::Cloud(_, true) => write!(f, "the internal load balancer that the cloud made for it")?,
         }
         write!(f, ", {}", self.ports)
     }

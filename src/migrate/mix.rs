@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::grammar::{Address, AddressRange, DnsLabel};
-use crate::plan::node::{NodePlan, Way};
-use crate::plan::{Gateway, Needs, Owner, Plan, ServiceType, TrafficPolicy};
+use super::service::both;
+use crate::grammar::{DnsLabel, Port};
+use crate::plan::node::{Door, NodePlan, Way};
+use crate::plan::{DataPlane, Gateway, Needs, Plan, Protocol, ServiceType, Strategy, TrafficPolicy};
 
 /// One way in, with the plan it is from.
 #[derive(Debug, Clone, Copy)]
@@ -19,14 +20,35 @@ impl<'a> Side<'a> {
         Self { plan, gateway: &plan.gateways[gateway] }
     }
 
+    /// Whether both are the same.
+    pub fn is(self, other: Self) -> bool {
+        std::ptr::eq(self.gateway, other.gateway)
+    }
+
     /// Whether clients come in through its Service, whatever pods stand behind it.
     pub fn serves(self) -> bool {
         !self.gateway.needs.host_network && !self.gateway.needs.host_port
     }
 
+    /// What nodes do with its ports.
+    fn doors(self) -> impl Iterator<Item = &'a Door> {
+        let doors = self.plan.nodes.values().flat_map(|node| &node.doors);
+        doors.filter(move |door| door.gateway == self.gateway.name)
+    }
+
     /// Whether nodes do something with its ports.
     pub fn has_doors(self) -> bool {
-        self.plan.nodes.values().any(|node| node.doors.iter().any(|door| door.gateway == self.gateway.name))
+        self.doors().next().is_some()
+    }
+
+    /// Whether nodes lead its ports to other ports of its processes.
+    pub fn redirects(self) -> bool {
+        self.doors().any(|door| matches!(door.way, Way::Redirect { .. }))
+    }
+
+    /// Whether its packets reach the pod of the node before any rule of ours sees them.
+    pub fn is_served_before_netfilter(self) -> bool {
+        self.gateway.needs.host_port && matches!(self.plan.cluster.data_plane, DataPlane::Cilium(_))
     }
 
     /// Whether the nodes let only some sources, or only so many, to the ports its processes have on them.
@@ -53,7 +75,7 @@ impl<'a> Side<'a> {
             .map(|port| port.target_port))
     }
 
-    fn node_ports(self) -> impl Iterator<Item = u16> + 'a {
+    pub fn node_ports(self) -> impl Iterator<Item = u16> + 'a {
         let has = self.gateway.needs.service_type == ServiceType::NodePort;
         self.gateway.ports.values().filter(move |_| has).filter_map(|port| Some(port.node_port?.get()))
     }
@@ -129,6 +151,8 @@ impl Mix<'_> {
                 }
                 door
             }));
+            let guards = self.guards(state, pool, &doors);
+            doors.extend(guards);
             doors.sort_by(|a, b| (&a.gateway, &a.name).cmp(&(&b.gateway, &b.name)));
             let unprivileged_port_start = known.iter().filter_map(|node| node.unprivileged_port_start).min();
             let node = NodePlan { doors, unprivileged_port_start, ..any.clone() };
@@ -137,6 +161,52 @@ impl Mix<'_> {
             }
         }
         nodes
+    }
+
+    /// As long as a Service with node ports stands, they are no way around what keeps sources out or counts them,
+    /// whatever way the doors of the nodes lead.
+    fn guards(&self, state: &State<'_>, pool: &DnsLabel, doors: &[Door]) -> Vec<Door> {
+        let sides = [self.old, self.new];
+        let restricts = |side: &Side<'_>| {
+            !side.gateway.strategy.allow_from().is_empty() || side.gateway.strategy.limits().is_some()
+        };
+        // Clients of a bare node port are to reach it.
+        let bare = |side: &Side<'_>| matches!(side.gateway.strategy, Strategy::NodePort { .. });
+        if !sides.iter().any(restricts) || sides.iter().any(bare) {
+            return Vec::new();
+        }
+        let known = |protocol: Protocol, node_port: Port| {
+            let same = |door: &Door| door.protocol == protocol && guard(door.way).is_some_and(|it| it.0 == node_port);
+            doors.iter().any(same)
+        };
+        let mut guards: Vec<Door> = Vec::new();
+        for side in [Some(state.service), state.beside].into_iter().flatten() {
+            if side.gateway.needs.service_type != ServiceType::NodePort {
+                continue;
+            }
+            let written = side.plan.nodes.get(pool).into_iter().flat_map(|node| &node.doors);
+            for door in written.filter(|door| door.gateway == side.gateway.name) {
+                let Some((node_port, way)) = guard(door.way).filter(|it| !known(door.protocol, it.0)) else { continue };
+                let taken = |other: &Door| guard(other.way).is_some_and(|it| it.0 == node_port);
+                if !guards.iter().any(|other| other.protocol == door.protocol && taken(other)) {
+                    guards.push(Door { way, limits: None, ..door.clone() });
+                }
+            }
+        }
+        guards
+    }
+}
+
+/// What a node does with the node port of a door, beside leading clients there.
+fn guard(way: Way) -> Option<(Port, Way)> {
+    match way {
+        Way::Rewrite { node_port, direct: false }
+        | Way::Proxy { node_port, direct: false }
+        | Way::Shut { node_port } => Some((node_port, Way::Shut { node_port })),
+        Way::Rewrite { node_port, direct: true }
+        | Way::Proxy { node_port, direct: true }
+        | Way::Guard { node_port } => Some((node_port, Way::Guard { node_port })),
+        Way::Redirect { .. } | Way::Open => None,
     }
 }
 
@@ -149,68 +219,4 @@ fn with_pods(service: Gateway, pods: &Gateway) -> Gateway {
         port.target_port = pods.ports[name].target_port;
     }
     gateway
-}
-
-/// The addresses that somebody announces for a gateway, and who.
-fn announced(gateway: &Gateway) -> Option<(&[AddressRange], &[Address], &'static str)> {
-    let (announced, who) = gateway.strategy.announced()?;
-    Some((&announced.addresses, &announced.load_balancer_ips, who))
-}
-
-/// The Service that is both: one object that has everything of the two, or the chart's where they are two objects.
-pub fn both(old: Side<'_>, new: Side<'_>) -> Option<Gateway> {
-    let (a, b) = (old.gateway, new.gateway);
-    let idle = |gateway: &Gateway| {
-        gateway.needs.service_type == ServiceType::ClusterIp && gateway.needs.external_ips.is_empty()
-    };
-    if idle(a) || idle(b) {
-        return Some(if idle(a) { b } else { a }.clone());
-    }
-    let (theirs, ours) = (announced(a), announced(b));
-    // One address is announced for one Service only.
-    let one_address = theirs.is_some() && theirs == ours;
-    let overlap = theirs.is_some_and(|(theirs, ..)| {
-        ours.is_some_and(|(ours, ..)| theirs.iter().any(|range| ours.iter().any(|other| range.overlaps(*other))))
-    });
-    let taken: Vec<u16> = old.node_ports().collect();
-    if a.service.owner != b.service.owner {
-        let clash = new.node_ports().any(|port| taken.contains(&port));
-        return (!clash && !overlap).then(|| if a.service.owner == Owner::Chart { a } else { b }.clone());
-    }
-    let load_balancers = [a, b].map(|gateway| gateway.needs.service_type == ServiceType::LoadBalancer);
-    let ports: Vec<u16> = new.node_ports().collect();
-    let same = a.strategy.name() == b.strategy.name() && a.needs.load_balancer_class == b.needs.load_balancer_class;
-    let one_balancer = same && (one_address || theirs.is_none() && a.needs.annotations == b.needs.annotations);
-    let two_node_ports = !taken.is_empty() && !ports.is_empty() && taken != ports;
-    if two_node_ports || load_balancers == [true, true] && !one_balancer {
-        return None;
-    }
-    let mut one = b.clone();
-    let (from, to) = (&a.needs, &b.needs);
-    one.needs.service_type = match (load_balancers, from.service_type, to.service_type) {
-        ([false, false], ServiceType::NodePort, _) | ([false, false], _, ServiceType::NodePort) => {
-            ServiceType::NodePort
-        }
-        ([false, false], ..) => ServiceType::ClusterIp,
-        _ => ServiceType::LoadBalancer,
-    };
-    one.needs.load_balancer_class = from.load_balancer_class.or(to.load_balancer_class);
-    one.needs.no_node_ports = (from.no_node_ports || to.no_node_ports) && taken.is_empty() && ports.is_empty();
-    one.needs.annotations.extend(from.annotations.clone());
-    one.needs.annotations.extend(to.annotations.clone());
-    one.needs.external_ips.extend(from.external_ips.iter().filter(|address| !to.external_ips.contains(address)));
-    one.needs.status_ips.extend(from.status_ips.iter().filter(|address| !to.status_ips.contains(address)));
-    if one.needs.source_ranges.is_empty() {
-        one.needs.source_ranges.clone_from(&from.source_ranges);
-    }
-    if from.policy != to.policy {
-        // Every node has to answer for both.
-        one.needs.policy = Some(TrafficPolicy::Cluster);
-    }
-    if ports.is_empty() {
-        for (name, port) in &mut one.ports {
-            port.node_port = a.ports[name].node_port;
-        }
-    }
-    Some(one)
 }

@@ -3,23 +3,26 @@
 //! A migration is a list of plans that no spec can say, such as a NodePort Service in front of pods of the host's
 //! network. Each is rendered and checked as any plan; the commands are told by the files that differ.
 
+mod checks;
 mod entry;
 mod mix;
+mod reach;
+mod service;
 mod stages;
+mod step;
 mod words;
 
+pub use checks::Check;
 pub use entry::Entry;
 
 use crate::artifact::Artifacts;
 use crate::check;
-use crate::compare::{self, Change, Committed, Kind};
+use crate::compare::Change;
 use crate::finding::Finding;
 use crate::grammar::DnsLabel;
-use crate::output::{self, Fault, Services};
-use crate::plan::{Gateway, Plan, ServiceType, protocol_word};
+use crate::output::{self, Fault};
+use crate::plan::Plan;
 use mix::Side;
-use serde_json::json;
-use stages::Stage;
 
 /// The steps from one way in to another.
 #[derive(Debug)]
@@ -34,14 +37,20 @@ pub struct Migration {
     pub losses: Vec<Note>,
     /// The tree before the first step.
     pub start: Artifacts,
-    /// The steps in order; the last tree is that of the new spec.
+    /// The steps in order; the last tree is that of the new spec. Those in between have no README of their own.
     pub steps: Vec<Step>,
 }
 
 impl Migration {
-    /// The steps during which some clients are not answered.
+    /// Where some clients are not answered.
     pub fn gaps(&self) -> impl Iterator<Item = Gap> {
-        self.steps.iter().filter_map(|step| step.gap)
+        self.steps.iter().flat_map(|step| step.gaps.iter().copied())
+    }
+
+    /// Whether the steps before this one, counted from 1, have written the new way into the spec.
+    #[must_use]
+    pub fn is_in_spec_before(&self, number: usize) -> bool {
+        self.steps.iter().take(number.saturating_sub(1)).any(|step| step.what == What::Finish)
     }
 }
 
@@ -64,17 +73,8 @@ pub struct Step {
     pub back: Vec<String>,
     /// What to know.
     pub notes: Vec<Note>,
-    /// Who is not answered meanwhile, and for how long.
-    pub gap: Option<Gap>,
-}
-
-/// Something to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Check {
-    /// What is seen when all is well.
-    pub sees: String,
-    /// What to run, if anything shows it.
-    pub commands: Vec<String>,
+    /// Who is not answered, and for how long.
+    pub gaps: Vec<Gap>,
 }
 
 /// What a step does.
@@ -107,6 +107,15 @@ pub enum Gap {
     TwoTargets,
     /// A node's ports lead to a pod that is gone, or not yet there.
     NodeByNode,
+    /// No node leads to the pods that come before it has the files of the next step.
+    EveryNode,
+    /// Nodes without a pod answer nobody any longer.
+    FewerNodes {
+        /// So many pods there are at least.
+        pods: u32,
+        /// So many nodes.
+        nodes: u32,
+    },
     /// Rules and sockets of a proxy change one after the other.
     Sockets,
     /// The node's rules are taken away and loaded anew, for a file leaves.
@@ -130,6 +139,8 @@ pub enum Note {
     LimitsGone,
     /// Cilium's agents restart.
     CiliumRestarts,
+    /// The old Service cannot be had back as it was.
+    MadeAnew,
 }
 
 /// Why there is no way.
@@ -168,20 +179,31 @@ pub fn migrate(old: &Plan, new: &Plan, bridge: Option<&Plan>, gateway: &DnsLabel
     let stages = stages::stages(Side::of(old, gateway), Side::of(new, gateway), bridge);
     let start = output::render(old, &check::inspect(old))?;
     let (mut before, mut tree) = (old.clone(), start.clone());
-    let mut steps: Vec<Step> = Vec::new();
+    let (mut steps, mut left_out, mut finished): (Vec<Step>, Vec<Gap>, bool) = Default::default();
     for stage in stages {
-        let findings = check::inspect(&stage.plan);
+        let mut findings = check::inspect(&stage.plan);
+        // What is accepted is accepted of the old way or of the new one, which were asked.
+        findings.retain(|finding| finding.rule.name != check::UNUSED_ACCEPT.name);
         if check::refused(&findings) {
             return Err(Refusal::Between(Box::new(stage.what), findings));
         }
-        let next = output::render(&stage.plan, &findings)?;
-        let changes = changes(&tree, &next);
-        let step = step(stage, &before, [&tree, &next], changes)?;
+        finished |= stage.what == What::Finish;
+        let mut next = output::render(&stage.plan, &findings)?;
+        if !finished {
+            // It would tell of a spec that there is not.
+            next = next.without("README.md");
+        }
+        let changes = step::changes(&tree, &next);
+        let mut step = step::step(stage, &before, [&tree, &next], changes)?;
         // Where there is nothing to run there is no step, unless somebody else does it.
         if !step.commands.is_empty() || matches!(step.what, What::Move(..) | What::Finish) {
+            step.gaps.splice(..0, std::mem::take(&mut left_out));
             before = step.plan.clone();
             tree = next;
             steps.push(step);
+        } else {
+            // Whom nodes leave out they leave out from the next step on.
+            left_out.extend(step.gaps.into_iter().filter(|gap| matches!(gap, Gap::FewerNodes { .. })));
         }
     }
     if steps.iter().all(|step| step.commands.is_empty()) {
@@ -199,112 +221,4 @@ fn losses(old: &Plan, new: &Plan, gateway: &DnsLabel) -> Vec<Note> {
         .into_iter()
         .filter_map(|(lost, note)| lost.then_some(note))
         .collect()
-}
-
-/// What differs between two trees beside what they say of themselves.
-fn changes(from: &Artifacts, to: &Artifacts) -> Vec<Change> {
-    let committed: Committed =
-        from.iter().map(|artifact| (artifact.path.clone(), Some(artifact.text.clone()))).collect();
-    let mut changes = compare::compare(&committed, to);
-    changes.retain(|change| change.path != "README.md");
-    changes
-}
-
-fn step(stage: Stage<'_>, before: &Plan, [from, to]: [&Artifacts; 2], changes: Vec<Change>) -> Result<Step, Fault> {
-    let services = if stage.gap == Some(Gap::ServiceReplaced) { Services::Replace } else { Services::Change };
-    let mut commands = output::carry_over(before, &stage.plan, &changes, services)?;
-    commands.extend(pinned_node_ports(before, &stage));
-    let back = output::carry_over(&stage.plan, before, &self::changes(to, from), services)?;
-    let mut notes = stage.notes.clone();
-    if changes.iter().any(|change| change.path == "cilium/values.yaml") {
-        notes.push(Note::CiliumRestarts);
-    }
-    let gap = stage.gap.or_else(|| reloads(before, &stage.plan, &changes).then_some(Gap::Reloaded));
-    let checks = checks(&stage);
-    Ok(Step { what: stage.what, plan: stage.plan, tree: to.clone(), changes, commands, checks, back, notes, gap })
-}
-
-/// Whether a file leaves nodes that keep others: the unit stops before it starts again.
-fn reloads(before: &Plan, after: &Plan, changes: &[Change]) -> bool {
-    after.nodes.keys().filter(|pool| before.nodes.contains_key(*pool)).any(|pool| {
-        let folder = format!("nodes/{pool}");
-        changes.iter().any(|change| change.kind == Kind::Removed && change.path.starts_with(&folder))
-    })
-}
-
-/// A LoadBalancer Service has node ports of the API server's choice; no chart can say others.
-fn pinned_node_ports(before: &Plan, stage: &Stage<'_>) -> Option<String> {
-    let gateway = &stage.plan.gateways[&stage.entry.gateway.name];
-    let was = &before.gateways[&gateway.name];
-    let load_balancer = |gateway: &Gateway| gateway.needs.service_type == ServiceType::LoadBalancer;
-    let numbers = |gateway: &Gateway| gateway.ports.values().map(|port| port.node_port).collect::<Vec<_>>();
-    let pinned = numbers(gateway).iter().any(Option::is_some);
-    if !pinned || !load_balancer(gateway) || !load_balancer(was) || numbers(gateway) == numbers(was) {
-        return None;
-    }
-    let ports: Vec<_> = gateway
-        .ports
-        .values()
-        .map(|port| json!({"port": port.port, "protocol": protocol_word(port.protocol), "nodePort": port.node_port}))
-        .collect();
-    let object = json!({
-        "apiVersion": "v1",
-        "kind": "Service",
-        "metadata": {"name": gateway.service.name, "namespace": gateway.namespace},
-        "spec": {"ports": ports},
-    });
-    Some(format!(
-        "echo '{object}' | kubectl apply --server-side --force-conflicts --field-manager portgen-migrate -f -"
-    ))
-}
-
-fn checks(stage: &Stage<'_>) -> Vec<Check> {
-    let mut checks = Vec::new();
-    let mut see = |sees: String, commands: Vec<String>| checks.push(Check { sees, commands });
-    let gateway = stage.entry.gateway;
-    match &stage.what {
-        What::Open => {
-            if let Some(tried) = stage.tried {
-                let Gateway { namespace, service, .. } = tried.gateway;
-                let command =
-                    format!("kubectl -n {namespace} get endpointslices -l kubernetes.io/service-name={}", service.name);
-                see("every pod is an endpoint of the new Service".to_owned(), vec![command]);
-            }
-        }
-        What::Pods | What::Finish => {
-            see("the rollout ends".to_owned(), vec![output::rollout(gateway)]);
-        }
-        What::Move(from, to) => {
-            see(
-                format!(
-                    "names, and whatever stands before the gateway, lead to {to}; the TTL that the names had before has passed"
-                ),
-                Vec::new(),
-            );
-            let counters = if from.is_of_nodes() && !stage.plan.nodes.is_empty() {
-                vec!["# on each node\nnft list table inet portgen".to_owned()]
-            } else {
-                Vec::new()
-            };
-            see(
-                format!("no client connects to {from} any longer: its counters and the access log stand still"),
-                counters,
-            );
-        }
-        What::Prepare | What::Doors | What::Shut | What::Narrow => {}
-    }
-    // A NodePort Service is tried by the doors that lead to it.
-    let by_itself =
-        |side: &Side<'_>| stage.what != What::Open || side.gateway.needs.service_type != ServiceType::NodePort;
-    if let Some(tried) = stage.tried.filter(by_itself) {
-        let sees = format!("{} answers: a status code, not `000`", tried.gateway.strategy.name());
-        see(sees, output::requests(tried.plan, tried.gateway));
-    }
-    let tried = stage.tried.is_some_and(|tried| std::ptr::eq(tried.gateway, gateway));
-    if !tried && !matches!(stage.what, What::Move(..)) {
-        let sees = format!("{} still answers", gateway.strategy.name());
-        let sees = if stage.what == What::Finish { sees.replace(" still", "") } else { sees };
-        see(sees, output::requests(stage.entry.plan, gateway));
-    }
-    checks
 }

@@ -1,7 +1,9 @@
 //! The states between two trees, in the order in which clients never stand before a closed door.
 
 use super::entry::Entry;
-use super::mix::{Mix, Side, State, both};
+use super::mix::{Mix, Side, State};
+use super::reach::left_out;
+use super::service::{both, widened};
 use super::{Gap, Note, What};
 use crate::plan::{Mechanism, Plan, Strategy, TrafficPolicy};
 
@@ -13,9 +15,11 @@ pub struct Stage<'a> {
     pub plan: Plan,
     /// Where clients come in during it.
     pub entry: Side<'a>,
+    /// Whether they are answered there after it.
+    pub answers: bool,
     /// What has to answer before anybody depends on it.
     pub tried: Option<Side<'a>>,
-    pub gap: Option<Gap>,
+    pub gaps: Vec<Gap>,
     pub notes: Vec<Note>,
 }
 
@@ -25,13 +29,16 @@ struct Walk<'a> {
     state: State<'a>,
     entry: Side<'a>,
     tried: Option<Side<'a>>,
+    /// Whom nodes without a pod have left out so far.
+    left_out: Option<Gap>,
     stages: Vec<Stage<'a>>,
 }
 
 /// Every state; `bridge` is a way in before any pods, for two sides that both depend on their pods.
 pub fn stages<'a>(old: Side<'a>, new: Side<'a>, bridge: Option<Side<'a>>) -> Vec<Stage<'a>> {
     let state = State { pods: old, service: old, beside: None, policy: None, doors: old, opened: false };
-    let mut walk = Walk { mix: Mix { old, new }, state, entry: old, tried: None, stages: Vec::new() };
+    let left_out = left_out(old.plan, old);
+    let mut walk = Walk { mix: Mix { old, new }, state, entry: old, tried: None, left_out, stages: Vec::new() };
     let over = match (new.serves(), old.serves()) {
         (true, _) => Some(new),
         (_, true) => Some(old),
@@ -39,13 +46,14 @@ pub fn stages<'a>(old: Side<'a>, new: Side<'a>, bridge: Option<Side<'a>>) -> Vec
         _ if old.same_pods(new) || !old.same_targets(new) => None,
         _ => bridge,
     };
+    // The pool grows around the address that the Service has.
+    let over = over.filter(|_| !widened(old, new));
     let replaced = over.is_some_and(|over| both(old, over).is_none());
-    if replaced {
-        walk.replace();
-    } else if let Some(over) = over {
-        walk.across(over);
-    } else {
-        walk.directly();
+    match over {
+        // What does not touch the one Service comes first.
+        Some(_) if replaced => walk.push(What::Prepare, Vec::new(), None),
+        Some(over) => walk.across(over),
+        None => walk.directly(),
     }
     walk.finish(replaced);
     walk.stages
@@ -55,16 +63,26 @@ impl<'a> Walk<'a> {
     fn push(&mut self, what: What, notes: Vec<Note>, gap: Option<Gap>) {
         // `both` was asked before.
         let Some(plan) = self.mix.plan(&self.state) else { return };
+        self.push_plan(what, plan, notes, gap);
+    }
+
+    fn push_plan(&mut self, what: What, plan: Plan, notes: Vec<Note>, gap: Option<Gap>) {
         let Self { entry, tried, .. } = *self;
-        self.stages.push(Stage { what, plan, entry, tried, gap, notes });
+        let mut gaps: Vec<Gap> = gap.into_iter().collect();
+        // Who was left out before loses nothing.
+        if let Some(gap) = left_out(&plan, entry).filter(|gap| self.left_out != Some(*gap)) {
+            gaps.push(gap);
+            self.left_out = Some(gap);
+        }
+        let answers = !gaps.contains(&Gap::EveryNode);
+        self.stages.push(Stage { what, plan, entry, answers, tried, gaps, notes });
     }
 
     /// By a Service that stands before the pods of both.
     fn across(&mut self, over: Side<'a>) {
         let Mix { old, new } = self.mix;
-        let is = |one: Side<'_>, other: Side<'_>| std::ptr::eq(one.gateway, other.gateway);
         let other_pods = !old.same_pods(new);
-        if is(over, old) {
+        if over.is(old) {
             self.state.policy = (other_pods && local(old)).then_some(TrafficPolicy::Cluster);
             self.push(What::Prepare, seen_from_node(self.state.policy), None);
         } else {
@@ -88,7 +106,7 @@ impl<'a> Walk<'a> {
             }
             self.push(What::Pods, notes, gap);
         }
-        if !is(over, new) {
+        if !over.is(new) {
             if new.guards_listeners() {
                 self.state.policy = Some(TrafficPolicy::Local);
                 self.push(What::Narrow, Vec::new(), None);
@@ -101,7 +119,7 @@ impl<'a> Walk<'a> {
     fn enter(&mut self, by: Side<'a>) {
         let (from, to) = (Entry::of(self.entry), Entry::of(by));
         let doors = self.state.doors;
-        let moves = from != to;
+        let moves = !from.leads_on_to(&to);
         self.tried = Some(by);
         if !moves || by.has_doors() {
             self.state.doors = by;
@@ -128,20 +146,34 @@ impl<'a> Walk<'a> {
         self.tried = None;
     }
 
-    /// Where one Service cannot be both: what does not touch it comes first.
-    fn replace(&mut self) {
-        self.push(What::Prepare, Vec::new(), None);
-    }
-
     /// Without anything that stands before the pods of both.
     fn directly(&mut self) {
         let Mix { old, new } = self.mix;
         if old.same_pods(new) {
             return;
         }
+        if old.is_served_before_netfilter() {
+            // Its packets meet no rules, so those of the new way can wait for the new pods.
+            self.state.doors = new;
+        }
         self.push(What::Prepare, Vec::new(), None);
+        let doors = self.state.doors;
+        let reached = doors.is(new) || new.is_served_before_netfilter() || !(doors.redirects() || new.redirects());
         self.state.pods = new;
-        self.push(What::Pods, vec![Note::ConnectionsEndWithPods], Some(Gap::NodeByNode));
+        let gap = if reached {
+            self.tried = Some(new);
+            if Entry::of(old).leads_on_to(&Entry::of(new)) {
+                self.entry = new;
+            }
+            Gap::NodeByNode
+        } else {
+            Gap::EveryNode
+        };
+        let mut notes = vec![Note::ConnectionsEndWithPods];
+        if new.guards_listeners() && !doors.guards_listeners() {
+            notes.push(Note::ListenersOpen);
+        }
+        self.push(What::Pods, notes, Some(gap));
         self.enter(new);
     }
 
@@ -149,28 +181,15 @@ impl<'a> Walk<'a> {
         let new = self.mix.new;
         let (from, to) = (Entry::of(self.entry), Entry::of(new));
         self.entry = new;
+        self.tried = None;
         let gap = if replaced {
             Some(Gap::ServiceReplaced)
         } else {
             changes_proxy(self.state.doors, new).then_some(Gap::Sockets)
         };
-        self.stages.push(Stage {
-            what: What::Finish,
-            plan: new.plan.clone(),
-            entry: new,
-            tried: None,
-            gap,
-            notes: Vec::new(),
-        });
-        if from != to {
-            self.stages.push(Stage {
-                what: What::Move(from, to),
-                plan: new.plan.clone(),
-                entry: new,
-                tried: None,
-                gap: None,
-                notes: Vec::new(),
-            });
+        self.push_plan(What::Finish, new.plan.clone(), Vec::new(), gap);
+        if !from.leads_on_to(&to) {
+            self.push_plan(What::Move(from, to), new.plan.clone(), Vec::new(), None);
         }
     }
 }

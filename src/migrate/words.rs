@@ -29,7 +29,17 @@ impl fmt::Display for Gap {
                 "the pods that come listen on other ports than those that go, and the Service knows one of them: as long as the rollout takes, connections that meet the other pods are refused"
             }
             Self::NodeByNode => {
-                "nothing stands before the pods: on each node, clients are refused from the end of its old pod until its new one is ready and its node files are those of the next step; the other nodes answer"
+                "nothing stands before the pods: on each node, clients are refused from the end of its old pod until its new one is ready; the other nodes answer"
+            }
+            Self::EveryNode => {
+                "no node leads to the pods that come before it has the files of the next step: on every node, clients are refused from the end of its old pod until its files are in place, and once all pods are replaced nobody is answered; have the next step ready"
+            }
+            Self::FewerNodes { pods, nodes } => {
+                let (pods, are) = if *pods == 1 { ("one pod".to_owned(), "is") } else { (format!("{pods} pods"), "are") };
+                return write!(
+                    f,
+                    "a node without a pod no longer answers, and there {are} {pods} for {nodes} nodes: from this step on, clients of the other nodes are not answered; run as many pods as nodes before you start, or let names lead to nodes with a pod only"
+                );
             }
             Self::Sockets => {
                 "rules and the proxy's sockets change one after the other: on each node, new connections may be refused while its commands run; the other nodes answer"
@@ -57,6 +67,9 @@ impl fmt::Display for Note {
             }
             Self::LimitsGone => "The new way comes without `limits`: let the gateway limit its clients if that is not meant.",
             Self::CiliumRestarts => "Cilium's agents restart; connections go on meanwhile.",
+            Self::MadeAnew => {
+                "Who goes back has the old Service made anew: a load balancer may give it another address or name, which the names then have to follow."
+            }
         })
     }
 }

@@ -16,10 +16,12 @@ mod resolved;
 mod templates;
 mod yaml;
 
-pub use carry::{Services, carry_over, renamed};
+pub use carry::{Services, carry_over, nodes_checked, renamed};
+pub use cilium::only_loses_values as only_loses_cilium_values;
 pub use converted::converted;
 pub use effect::effects;
-pub use readme::steps::commands::{requests, rollout};
+pub use readme::steps::commands::rollout;
+pub use readme::steps::requests::requests;
 pub use resolved::resolved;
 pub use yaml::to_yaml;
 

@@ -3,7 +3,7 @@
 mod bgp;
 mod values;
 
-pub use values::values;
+pub use values::{lost_values, only_loses_values, values};
 
 use std::collections::BTreeMap;
 

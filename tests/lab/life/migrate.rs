@@ -122,7 +122,7 @@ impl Walk {
     fn nodes(&mut self, step: &Step) -> Result<(), String> {
         let tree = Arc::new(Tree::of(&step.tree));
         let gone = step.changes.iter().any(|change| change.kind == Kind::Removed && change.path.starts_with("nodes"));
-        let stops = gone || step.gap == Some(Gap::Reloaded);
+        let stops = gone || step.gaps.contains(&Gap::Reloaded);
         let starts = stops || self.plan.nodes.is_empty();
         for node in 0..NODES.len() {
             if stops {
@@ -134,7 +134,7 @@ impl Walk {
             if others > 0 {
                 return Err(format!("{others} connections to another node than the one that is changed failed"));
             }
-            if step.gap == Some(Gap::Reloaded) {
+            if step.gaps.contains(&Gap::Reloaded) {
                 self.clients.as_ref().expect("clients").wait(true)?;
                 self.forgive();
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::super::{NodeFiles, places, step};
-use super::{commands, whose};
+use super::{commands, on_node, whose};
 use crate::grammar::DnsLabel;
 use crate::output::{cilium, kube_proxy, manifests, metallb, node};
 use crate::plan::node::NodePlan;
@@ -195,7 +195,7 @@ fn own_gateway(gateway: &OwnGateway) -> Value {
 fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_>) -> Value {
     let mut step = step(
         format!("Each node of pool {pool}, before {}:", whose(node)),
-        commands::on_each_node(plan, pool, node, files),
+        on_node::on_each_node(plan, pool, node, files),
     );
     step["notes"] = json!(node_notes(plan, pool, node));
     step

@@ -2,7 +2,9 @@
 
 mod apply;
 pub mod commands;
+pub mod on_node;
 mod remove;
+pub mod requests;
 mod verify;
 
 pub use apply::apply;

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::super::step;
-use super::{commands, whose};
+use super::{on_node, whose};
 use crate::output::{cilium, metallb};
 use crate::plan::{Owner, Plan};
 
@@ -31,8 +31,8 @@ pub fn remove(plan: &Plan) -> Vec<Value> {
     }
     for (pool, node) in &plan.nodes {
         steps.push(step(
-            format!("What lies on a node of pool {pool}, after {}; stopping a unit removes what it loaded and nothing else:", whose(node)),
-            commands::off_each_node(node),
+            format!("What lies on each node of pool {pool}, after {}; stopping a unit removes what it loaded and nothing else:", whose(node)),
+            on_node::off_each_node(plan, pool, node),
         ));
     }
     steps

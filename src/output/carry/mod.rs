@@ -1,15 +1,17 @@
 //! From one tree to another: what an operator runs, told by the files that differ.
 
-use std::collections::BTreeMap;
+mod nodes;
+
+pub use nodes::checked as nodes_checked;
 
 use serde_json::Value;
 
 use super::effect::handed_over;
 use super::manifests::{services, with_status};
 use super::objects::identity;
+use super::readme::places;
 use super::readme::steps::commands;
-use super::readme::{NodeFiles, places};
-use super::{Fault, cilium, metallb, node};
+use super::{Fault, cilium, metallb};
 use crate::compare::{Change, Kind};
 use crate::plan::{Plan, ServiceType};
 
@@ -23,17 +25,12 @@ pub enum Services {
 }
 
 /// The commands that bring a cluster from one tree to another, from the folder of the second one: first what others
-/// need, then nodes, then gateways, last what is to go.
+/// need and what keeps node ports shut, then nodes, then gateways, last what is to go.
 ///
 /// # Errors
 /// A fault of portgen.
 pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> Result<Vec<String>, Fault> {
-    let mut files: NodeFiles<'_> = BTreeMap::new();
-    for (pool, plan) in &to.nodes {
-        let written = node::files(to, pool, plan)
-            .map_err(|path| Fault { path, reason: "it reads back as something else".to_owned() })?;
-        files.insert(pool, written);
-    }
+    let [first_nodes, nodes, last_nodes] = nodes::carried(from, to, changes)?;
     let differs =
         |path: &str| changes.iter().any(|change| change.kind != Kind::Removed && change.path.starts_with(path));
     let apply = |folder: &str| differs(folder).then(|| format!("kubectl apply --server-side -k {folder}"));
@@ -48,12 +45,13 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     let (first, last) =
         if from.k3s_disables().iter().all(|was| off.contains(was)) { (k3s, Vec::new()) } else { (Vec::new(), k3s) };
     let mut run = first;
+    run.extend(first_nodes);
     if !replaced {
         run.extend(cleared(from, to));
         run.extend(apply("manifests"));
     }
-    if differs("cilium/values.yaml") {
-        run.extend(commands::cilium_upgrade());
+    if changes.iter().any(|change| change.path == "cilium/values.yaml") {
+        run.extend(cilium_values(from, to));
     }
     if differs("kube-proxy") {
         run.extend(commands::kube_proxy_restart());
@@ -68,15 +66,7 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     }
     run.extend(apply("metallb"));
     run.extend(apply("cilium/objects"));
-    for (pool, plan) in &to.nodes {
-        if changes.iter().any(|change| change.path.starts_with(format!("nodes/{pool}"))) {
-            run.extend(commands::on_each_node(to, pool, plan, &files));
-        }
-    }
-    for (pool, plan) in from.nodes.iter().filter(|(pool, _)| !to.nodes.contains_key(*pool)) {
-        run.push(format!("# on each node of pool {pool}"));
-        run.extend(commands::off_each_node(plan));
-    }
+    run.extend(nodes);
     if replaced {
         // As late as can be: a chart may want its node ports.
         run.extend(deleted(from, to));
@@ -93,9 +83,23 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     if !replaced {
         run.extend(deleted(from, to));
     }
+    run.extend(last_nodes);
     run.extend(objects_deleted(from, to));
     run.extend(last);
     Ok(run)
+}
+
+/// Cilium keeps what an upgrade does not say, so only what comes or changes is a reason for one.
+fn cilium_values(from: &Plan, to: &Plan) -> Vec<String> {
+    let mut run = Vec::new();
+    if !cilium::only_loses_values(from, to) {
+        run.extend(commands::cilium_upgrade());
+    }
+    let lost = cilium::lost_values(from, to);
+    if !lost.is_empty() {
+        run.push(format!("# stays in Cilium's values, though no gateway of this tree needs it: {}", lost.join(", ")));
+    }
+    run
 }
 
 /// Addresses in the status of a Service that stays without them: they go while it may still have some.
