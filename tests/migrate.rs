@@ -394,6 +394,8 @@ fn what_is_refused_says_why() {
     assert!(asked(&["--to", "hostNetwork", "--gateway", "apisix"]).contains("the spec has `kong`"));
     assert!(asked(&["--to", "hostNetwork", "--set", "allowFrom"]).contains("is no field with a value"));
     assert!(asked(&["--to", "hostNetwork", "--set", "a=1\n  b: 2"]).contains("on one line"));
+    let twice = asked(&["--to", "metalLB", "--set", "addresses=[192.0.2.9/32]", "--set", "addresses=[192.0.2.8/32]"]);
+    assert!(twice.contains("`addresses` is set twice"), "{twice}");
     assert!(asked(&["--to", "hostNetwork", "--step", "9"]).contains("the last one is"));
     let (_folder, same) = told(&spec(PROXIES[0].1, "{strategy: nodePortRedirect}"), &["--to", "nodePortRedirect"]);
     assert_eq!(same.status.code(), Some(0));

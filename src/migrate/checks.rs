@@ -23,9 +23,6 @@ pub struct Check {
 /// The checks of a stage, in order.
 pub fn checks(stage: &Stage<'_>, before: &Plan, changes: &[Change]) -> Vec<Check> {
     let mut checks = Vec::new();
-    for (sees, commands) in output::nodes_checked(before, &stage.plan, changes) {
-        checks.push(Check { sees, commands, in_tree: true });
-    }
     let mut see = |sees: String, commands: Vec<String>| checks.push(Check { sees, commands, in_tree: false });
     let gateway = stage.entry.gateway;
     let tried = stage.tried.filter(|tried| is_told_by_an_answer(stage, *tried));
@@ -64,6 +61,9 @@ pub fn checks(stage: &Stage<'_>, before: &Plan, changes: &[Change]) -> Vec<Check
         let (sees, commands) =
             answers(stage.entry, if stage.what == What::Finish { "answers" } else { "still answers" });
         see(sees, commands);
+    }
+    for (sees, commands) in output::nodes_checked(before, &stage.plan, changes) {
+        checks.push(Check { sees, commands, in_tree: true });
     }
     checks
 }

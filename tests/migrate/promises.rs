@@ -300,7 +300,7 @@ fn a_tree_in_between_says_that_it_is_one() {
     assert!(output.status.success(), "{}", stderr(&output));
     let readme = fs::read_to_string(folder.path().join("rendered/lab/README.md")).unwrap();
     assert!(readme.starts_with("# Cluster lab, on its way: step 1 of 4\n"), "{readme}");
-    for words in ["--to hostNetwork --step 1`", "Then comes step 2: Replace the pods.", "To go back:"] {
+    for words in ["--to hostNetwork --step 1`\n", "Then comes step 2: Replace the pods.", "To go back:"] {
         assert!(readme.contains(words), "{words}: {readme}");
     }
     assert!(!readme.contains("What is exposed"), "{readme}");

@@ -43,6 +43,10 @@ impl Fields {
     /// The lines of the new exposure, to be laid over the old one.
     pub fn exposure(&self, old: &load::Loaded, gateway: &DnsLabel, set: &[String]) -> Result<Vec<String>, Failure> {
         let set = set.iter().map(|text| assignment(text)).collect::<Result<Vec<_>, _>>()?;
+        if let Some((twice, _)) = set.iter().enumerate().find(|(at, it)| set[..*at].iter().any(|known| known.0 == it.0))
+        {
+            return Err(Failure::Usage(format!("`{}` is set twice; say it once", set[twice].0)));
+        }
         let written = |field: &str| old.written(&["gateways", gateway.as_str(), "exposure", field]);
         let same = written("strategy").is_some_and(|node| node.value == Yaml::Str(self.strategy.to_owned()));
         let keeps = |field: &str| {

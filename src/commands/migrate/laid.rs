@@ -2,10 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::{Value, json};
+
 use crate::check;
 use crate::commands::load::{Base, Loaded};
 use crate::finding::{Place, Step};
 use crate::grammar::DnsLabel;
+use crate::source::Node;
 
 /// A spec with another exposure.
 pub struct Laid {
@@ -23,8 +26,8 @@ pub fn lay(base: &Base, old: &Loaded, gateway: &DnsLabel, name: &str, exposure: 
     }
     let (mut left, mut unused) = (BTreeMap::new(), BTreeMap::new());
     for (gateway, positions) in positions {
-        let written = old.written(&["gateways", &gateway, "accept"]).map(|node| node.to_json());
-        let entries = written.as_ref().and_then(serde_json::Value::as_array).cloned().unwrap_or_default();
+        let written = old.written(&["gateways", &gateway, "accept"]).map(Node::to_json);
+        let entries = written.as_ref().and_then(Value::as_array).cloned().unwrap_or_default();
         let (gone, stays): (Vec<_>, Vec<_>) = entries.into_iter().enumerate().partition(|it| positions.contains(&it.0));
         let rules = gone.iter().filter_map(|(_, entry)| entry["rule"].as_str().map(str::to_owned));
         unused.insert(gateway.clone(), rules.collect());
@@ -33,22 +36,18 @@ pub fn lay(base: &Base, old: &Loaded, gateway: &DnsLabel, name: &str, exposure: 
     Laid { loaded: base.under(name, &over(gateway, exposure, &left)), unused }
 }
 
-/// The text that is laid over; JSON is YAML on one line.
-fn over(gateway: &DnsLabel, exposure: &[String], accepts: &BTreeMap<String, Vec<serde_json::Value>>) -> String {
-    let fields: Vec<String> = exposure.iter().map(|line| format!("      {line}\n")).collect();
-    let accept = |name: &str| {
-        let left = accepts.get(name)?;
-        Some(format!(
-            "    accept: {}\n",
-            if left.is_empty() { "null".to_owned() } else { serde_json::json!(left).to_string() }
-        ))
+/// The text that is laid over: JSON, which is YAML on one line, where it is not the user's own.
+fn over(gateway: &DnsLabel, exposure: &[String], accepts: &BTreeMap<String, Vec<Value>>) -> String {
+    let accept = |name: &str| match accepts.get(name) {
+        None => String::new(),
+        Some(left) if left.is_empty() => "    accept: null\n".to_owned(),
+        Some(left) => format!("    accept: {}\n", json!(left)),
     };
-    let own = accept(gateway.as_str()).unwrap_or_default();
-    let mut text = format!("gateways:\n  \"{gateway}\":\n    exposure:\n{}{own}", fields.concat());
-    for name in accepts.keys().filter(|name| name.as_str() != gateway.as_str()) {
-        text += &format!("  {}:\n{}", serde_json::json!(name), accept(name).unwrap_or_default());
-    }
-    text
+    let fields: Vec<String> = exposure.iter().map(|line| format!("      {line}\n")).collect();
+    let own = format!("  \"{gateway}\":\n    exposure:\n{}{}", fields.concat(), accept(gateway.as_str()));
+    let others = accepts.keys().filter(|name| name.as_str() != gateway.as_str());
+    let others: Vec<String> = others.map(|name| format!("  {}:\n{}", json!(name), accept(name))).collect();
+    format!("gateways:\n{own}{}", others.concat())
 }
 
 /// Acceptances that take nothing: their gateways and their positions.

@@ -27,10 +27,12 @@ fn text(told: &Told<'_>, number: usize) -> Result<String, Failure> {
     Ok(format!(
         "# Cluster {}, on its way: step {number} of {}
 
-Written by portgen {} as `{}`. No spec renders this tree: it stands between two, while gateway
-{} goes from `{}` to `{}`. `portgen render` would write the tree before the first step.
+Written by portgen {}: `{}`
 
-{next} The same command without `--step` tells all of them. Commands run where portgen ran.
+No spec renders this tree. It stands between two, while gateway {} goes from `{}` to `{}`; `portgen render` would write the
+tree before the first step. The command above without `--step` tells every step. Commands run where portgen ran.
+
+{next}
 
 ## {}
 {}",

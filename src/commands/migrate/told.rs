@@ -9,7 +9,7 @@ use super::sections::quoted;
 use crate::cli;
 use crate::commands::{Failure, Streams};
 use crate::finding::Finding;
-use crate::migrate::{Migration, Step};
+use crate::migrate::{Migration, Step, What};
 
 /// A migration with what was asked for.
 pub struct Told<'a> {
@@ -43,6 +43,10 @@ impl Told<'_> {
             "Start where `{}` has nothing to say. Run every command where you ran this one; take the next step when you have seen what a step should show.",
             self.render_command(" --check")
         )];
+        let moves = |step: &Step| matches!(step.what, What::Move(..));
+        if let Some((number, _)) = (1..).zip(&self.migration.steps).find(|(_, step)| moves(step)) {
+            intro.push(format!("Names move in step {number}: lower their TTL now, and the wait there is short."));
+        }
         intro.extend(self.migration.losses.iter().map(ToString::to_string));
         let warned = self.findings.iter();
         intro.extend(

@@ -54,7 +54,10 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
         run.extend(cilium_values(from, to));
     }
     if differs("kube-proxy") {
+        run.push("# merge the fields of kube-proxy/config.yaml into config.conf".to_owned());
         run.extend(commands::kube_proxy_restart());
+    } else if changes.iter().any(|change| change.path.starts_with("kube-proxy")) {
+        run.push("# kube-proxy keeps its settings until they are taken out of config.conf of its ConfigMap".to_owned());
     }
     if differs("kind") {
         run.push(
@@ -63,6 +66,12 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
     }
     if differs("kube-apiserver") {
         run.push(commands::api_server_range(to));
+        run.push(
+            "# printed nothing: give the API server that range first, as kube-apiserver/kubeadm.yaml has it".to_owned(),
+        );
+    }
+    if differs("metallb") && metallb::objects(from).is_empty() {
+        run.push(format!("# where no MetalLB is installed yet: {}", places::metallb_install(to)));
     }
     run.extend(apply("metallb"));
     run.extend(apply("cilium/objects"));

@@ -9,7 +9,7 @@ use crate::output::node;
 use crate::output::readme::NodeFiles;
 use crate::output::readme::steps::on_node;
 use crate::plan::Plan;
-use crate::plan::node::{Door, NodePlan};
+use crate::plan::node::{Door, NodePlan, Way};
 
 /// The commands for the nodes of every pool whose files differ: those that come before the Services, those in between,
 /// and those that come after them.
@@ -22,8 +22,12 @@ pub fn carried(from: &Plan, to: &Plan, changes: &[Change]) -> Result<[Vec<String
     }
     let mut run: [Vec<String>; 3] = Default::default();
     for (pool, plan) in to.nodes.iter().filter(|(pool, _)| differs(changes, pool)) {
-        let commands = on_node::on_each_node(to, pool, plan, &files);
-        run[position(from.nodes.get(pool), Some(plan))].extend(commands);
+        let commands = &mut run[position(from.nodes.get(pool), Some(plan))];
+        commands.push(format!("# on each node of pool {pool}"));
+        if !from.nodes.contains_key(pool) {
+            commands.extend(on_node::packages(to, pool, plan).map(|needs| format!("# {needs}")));
+        }
+        commands.extend(on_node::on_each_node(to, pool, plan, &files));
     }
     for (pool, plan) in gone(from, to) {
         let commands = &mut run[position(Some(plan), None)];
@@ -37,8 +41,10 @@ pub fn carried(from: &Plan, to: &Plan, changes: &[Change]) -> Result<[Vec<String
 pub fn checked(from: &Plan, to: &Plan, changes: &[Change]) -> Vec<(String, Vec<String>)> {
     let mut checks = Vec::new();
     for (pool, plan) in to.nodes.iter().filter(|(pool, _)| differs(changes, pool)) {
+        let leads = |door: &Door| matches!(door.way, Way::Rewrite { .. } | Way::Redirect { .. });
+        let counted = if plan.doors.iter().any(leads) { ", and its rules have counted the requests above" } else { "" };
         checks.push((
-            format!("each node of pool {pool} has the files of this step, each `OK`, and what they load"),
+            format!("each node of pool {pool} has the files of this step, each `OK`, and what they load{counted}"),
             on_node::compared(to, pool, plan),
         ));
     }

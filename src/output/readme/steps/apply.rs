@@ -202,20 +202,7 @@ fn node_step(plan: &Plan, pool: &DnsLabel, node: &NodePlan, files: &NodeFiles<'_
 }
 
 fn node_notes(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
-    let os = plan.pools[pool].os;
-    let mut packages = Vec::new();
-    if node.needs_nft() {
-        packages.push("nftables");
-    }
-    if node.needs_iptables() {
-        packages.push(os.iptables_package());
-    }
-    let mut notes = Vec::new();
-    if let Some(command) = os.install_command()
-        && !packages.is_empty()
-    {
-        notes.push(format!("The node needs `{command} {}` if it does not have them.", packages.join(" ")));
-    }
+    let mut notes: Vec<String> = on_node::packages(plan, pool, node).into_iter().collect();
     if node.needs_nft() || node.needs_iptables() {
         notes.push(format!("A reload is without a gap: only connections of a port that changed or went break. Taking away what an earlier tree left stops the rules for a moment. Whatever runs `nft flush ruleset` removes these rules too; `systemctl reload {}` brings them back.", node::UNIT));
     }

@@ -46,6 +46,20 @@ fn on_node(plan: &Plan, pool: &DnsLabel, files: &NodeFiles<'_>, then: Vec<String
     [node, carried].into_iter().chain(quoted(lines)).collect()
 }
 
+/// What has to be installed on the nodes of a pool, in a sentence.
+pub fn packages(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Option<String> {
+    let os = plan.pools[pool].os;
+    let mut packages = Vec::new();
+    if node.needs_nft() {
+        packages.push("nftables");
+    }
+    if node.needs_iptables() {
+        packages.push(os.iptables_package());
+    }
+    let command = os.install_command().filter(|_| !packages.is_empty())?;
+    Some(format!("The node needs `{command} {}` if it does not have them.", packages.join(" ")))
+}
+
 /// The units an operator enables on a node.
 fn units(node: &NodePlan) -> Vec<String> {
     let mut units = Vec::new();
