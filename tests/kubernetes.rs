@@ -274,7 +274,8 @@ fn a_readme_tells_what_its_cluster_needs() {
             "init phase upload-config kubeadm --config /etc/kubernetes/kubeadm-config.yaml",
         ],
     );
-    in_order("cloud-aws", &["addresses are", "curl -4 ", "curl -6 "]);
+    in_order("cloud-aws-older", &["behind it are the spec's `privateAddresses`"]);
+    in_order("cloud-aws", &["behind it are the Elastic IPs", "curl -4 ", "curl -6 "]);
     // No interface bounds what the network plugin maps; node files look at them.
     assert!(!readme("host-port").contains("eth0"));
     in_order("host-port", &["warning `field-without-effect` at `nodePools.edge.interfaces`"]);
