@@ -250,3 +250,38 @@ gateways:
         assert_eq!(said.len(), expected, "{more}: {said:?}");
     }
 }
+
+#[test]
+fn a_rule_holds_where_its_page_shows_another_case() {
+    const CILIUM_17: &str = "{type: cilium, version: \"1.17\", kubeProxyReplacement: true}";
+    const CILIUM_18: &str = "{type: cilium, version: \"1.18\", kubeProxyReplacement: true}";
+    const IPTABLES: &str = "{type: kube-proxy, mode: iptables}";
+    const BGP: &str = "{strategy: ciliumLoadBalancer, announce: bgp, addresses: [\"2001:db8::/124\"], bgp: {localASN: 64512, peers: {tor: {address: \"2001:db8:1::1\", asn: 64513}}}}";
+    const LOCAL: &str = "{strategy: externalIPs, addresses: [\"2001:db8::9\"], externalTrafficPolicy: Local}";
+    const CLUSTER: &str = "{strategy: externalIPs, addresses: [\"2001:db8::9\"]}";
+    for (service_proxy, replicas, exposure, rule, told) in [
+        (CILIUM_17, 2, BGP, "bgp-router-id", true),
+        (CILIUM_18, 2, BGP, "bgp-router-id", false),
+        (IPTABLES, 2, LOCAL, "node-without-pod", true),
+        (IPTABLES, 3, LOCAL, "node-without-pod", false),
+        (IPTABLES, 2, CLUSTER, "node-without-pod", false),
+        (IPTABLES, 2, "{strategy: hostNetwork}", "node-without-listener", true),
+        (IPTABLES, 3, "{strategy: hostNetwork}", "node-without-listener", false),
+    ] {
+        let spec = format!(
+            "apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: c}}
+cluster: {{kubernetesVersion: \"1.33\", serviceProxy: {service_proxy}, ipFamilies: [IPv6], podSecurity: privileged}}
+nodePools:
+  edge: {{nodeSelector: {{pool: edge}}, os: debian-12, interfaces: [eth0], count: 3}}
+gateways:
+  kong: {{chart: kong, namespace: kong-system, nodePools: [edge], replicas: {replicas}, ports: {{http: {{port: 80}}}}, exposure: {exposure}}}
+"
+        );
+        let found = findings(spec.clone());
+        let rules: Vec<&str> = found.iter().map(|finding| finding.rule.name).collect();
+        assert!(found.iter().all(|finding| finding.severity() < Severity::Error), "{spec}{rules:?}");
+        assert_eq!(rules.contains(&rule), told, "{spec}{rules:?}");
+    }
+}
