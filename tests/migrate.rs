@@ -260,7 +260,7 @@ fn followed(title: &str, old: &Plan, new: &Plan, migration: &Migration) -> Strin
             }
         }
         let what = format!("{:?}", step.what);
-        let gap: String = step.gaps.iter().map(|gap| format!(" (gap: {gap:?})")).collect();
+        let gap = step.gaps.iter().map(|gap| format!(" (gap: {gap:?})")).collect::<Vec<_>>().concat();
         write!(line, "{}{}{gap}", if line.is_empty() { "" } else { ", " }, what.split('(').next().unwrap()).unwrap();
     }
     line

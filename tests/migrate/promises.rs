@@ -11,9 +11,9 @@ const CILIUM: &str = "{type: cilium, version: \"1.20\", kubeProxyReplacement: tr
 const SOURCES: &str = "allowFrom: [192.0.2.0/24, \"2001:db8:9::/48\"]";
 
 /// The steps between two exposures of a spec that is changed before.
-fn walked(change: impl Fn(String) -> String, proxy: &str, from: &str, to: &str) -> Migration {
-    let [old, new] = [from, to].map(|exposure| planned(&change(spec(proxy, exposure))).unwrap());
-    let bridge = planned(&change(spec(proxy, "{strategy: nodePortRedirect}"))).ok();
+fn walked(change: impl Fn(&str) -> String, proxy: &str, from: &str, to: &str) -> Migration {
+    let [old, new] = [from, to].map(|exposure| planned(&change(&spec(proxy, exposure))).unwrap());
+    let bridge = planned(&change(&spec(proxy, "{strategy: nodePortRedirect}"))).ok();
     migrate(&old, &new, bridge.as_ref(), &kong()).unwrap()
 }
 
@@ -35,7 +35,7 @@ fn text(spec: &str, arguments: &[&str]) -> String {
 
 #[test]
 fn nodes_without_a_pod_are_a_gap_from_the_step_on_that_needs_one() {
-    let one_pod = |spec: String| spec.replace("replicas: 2", "replicas: 1");
+    let one_pod = |spec: &str| spec.replace("replicas: 2", "replicas: 1");
     let left_out = Gap::FewerNodes { pods: 1, nodes: 2 };
     let host_network = format!("{{strategy: hostNetwork, {SOURCES}}}");
     let redirect = "{strategy: nodePortRedirect}";
@@ -50,12 +50,12 @@ fn nodes_without_a_pod_are_a_gap_from_the_step_on_that_needs_one() {
         let found: Vec<&Step> = migration.steps.iter().filter(|step| step.gaps.contains(&left_out)).collect();
         assert_eq!(found.len(), 1, "{to}");
         assert!(found[0].what.to_string().starts_with(from_step_on), "{to}: {}", found[0].what);
-        assert_eq!(walked(|spec| spec, PROXIES[0].1, redirect, to).gaps().next(), None, "{to}");
+        assert_eq!(walked(str::to_owned, PROXIES[0].1, redirect, to).gaps().next(), None, "{to}");
     }
     // Who had no more before loses nothing.
     assert_eq!(walked(one_pod, PROXIES[0].1, local, "{strategy: hostNetwork}").gaps().next(), None);
     let warned = text(
-        &one_pod(spec(PROXIES[0].1, redirect)),
+        &one_pod(&spec(PROXIES[0].1, redirect)),
         &["--to", "nodePortRedirect", "--set", "externalTrafficPolicy=Local"],
     );
     assert!(warned.contains("with one gap") && warned.contains("warning, node-without-pod:"), "{warned}");
@@ -64,7 +64,7 @@ fn nodes_without_a_pod_are_a_gap_from_the_step_on_that_needs_one() {
 #[test]
 fn node_files_come_before_pods_where_only_they_lead_to_them() {
     let host_port = "{strategy: hostPort}";
-    let steps = walked(|spec| spec, CILIUM, host_port, "{strategy: hostNetwork}").steps;
+    let steps = walked(str::to_owned, CILIUM, host_port, "{strategy: hostNetwork}").steps;
     let rolls = |step: &&Step| step.changes.iter().any(|change| change.path.starts_with("helm"));
     let (files, pods) = (&steps[0], steps.iter().find(rolls).unwrap());
     assert!(files.changes.iter().all(|change| change.path.starts_with("nodes")), "{:?}", files.changes);
@@ -73,7 +73,7 @@ fn node_files_come_before_pods_where_only_they_lead_to_them() {
     assert!(sees(pods, "hostPort").is_empty() && !sees(pods, "hostNetwork answers").is_empty(), "{:?}", pods.checks);
     let [redirect, direct] = ["{strategy: hostNetwork}", "{strategy: hostNetwork, bind: direct}"];
     for (from, to) in [(redirect, direct), (direct, redirect)] {
-        let steps = walked(|spec| spec, PROXIES[0].1, from, to).steps;
+        let steps = walked(str::to_owned, PROXIES[0].1, from, to).steps;
         let pods = steps.iter().find(rolls).unwrap();
         assert_eq!(pods.gaps, [Gap::EveryNode], "{from}");
         assert!(sees(pods, "answers").is_empty(), "nobody is answered yet: {:?}", pods.checks);
@@ -82,7 +82,7 @@ fn node_files_come_before_pods_where_only_they_lead_to_them() {
 
 #[test]
 fn a_node_port_is_tried_before_anybody_moves_there() {
-    let steps = |from: &str| walked(|spec| spec, PROXIES[0].1, from, "{strategy: nodePort}").steps;
+    let steps = |from: &str| walked(str::to_owned, PROXIES[0].1, from, "{strategy: nodePort}").steps;
     for from in EXPOSURES.iter().filter(|it| it.0 != "nodePort" && it.0 != "ciliumLoadBalancer") {
         let steps = steps(&format!("{{{}}}", from.1));
         let moves = steps.iter().position(|step| matches!(step.what, What::Move(..))).unwrap();
@@ -149,7 +149,7 @@ fn what_a_step_says_is_pasted_where_it_was_told_and_undone_there() {
 }
 
 /// A second pool that the gateway does not run on: its nodes have the node port all the same.
-fn other_pool(spec: String) -> String {
+fn other_pool(spec: &str) -> String {
     spec.replace(
         "nodePools:\n  edge:",
         "nodePools:\n  other: {nodeSelector: {pool: other}, os: debian-12, count: 2}\n  edge:",
@@ -236,7 +236,7 @@ fn what_the_old_way_was_accepted_for_does_not_hold_the_new_one_back() {
 
 #[test]
 fn checks_tell_the_new_way_from_the_old_one() {
-    let steps = walked(|spec| spec, PROXIES[0].1, "{strategy: nodePortRedirect}", "{strategy: externalIPs}").steps;
+    let steps = walked(str::to_owned, PROXIES[0].1, "{strategy: nodePortRedirect}", "{strategy: externalIPs}").steps;
     assert!(sees(&steps[0], "externalIPs answers").is_empty(), "the rewrite answers there: {:?}", steps[0].checks);
     for step in steps.iter().filter(|step| step.changes.iter().any(|change| change.path.starts_with("nodes"))) {
         let seen = [sees(step, "has the files of this step"), sees(step, "nothing of portgen's is left")].concat();
@@ -251,14 +251,14 @@ fn checks_tell_the_new_way_from_the_old_one() {
 #[test]
 fn cilium_is_not_restarted_for_values_that_it_keeps() {
     let announced = "{strategy: ciliumLoadBalancer, addresses: [198.51.100.30/32, \"2001:db8:5::30/128\"]}";
-    let steps = walked(|spec| spec, CILIUM, announced, "{strategy: nodePort}").steps;
+    let steps = walked(str::to_owned, CILIUM, announced, "{strategy: nodePort}").steps;
     assert!(steps.iter().all(|step| position(step, "helm upgrade cilium").is_none()));
     let kept =
         "# stays in Cilium's values, though no gateway of this tree needs it: l2announcements, k8sClientRateLimit";
     let last = steps.last().unwrap();
     assert!(position(last, kept).is_some(), "{:?}", last.commands);
     assert!(!last.back.iter().any(|command| command.contains("helm upgrade cilium")), "{:?}", last.back);
-    let steps = walked(|spec| spec, CILIUM, "{strategy: nodePort}", announced).steps;
+    let steps = walked(str::to_owned, CILIUM, "{strategy: nodePort}", announced).steps;
     assert!(position(&steps[0], "helm upgrade cilium").is_some());
     assert!(!steps[0].back.iter().any(|command| command.contains("helm upgrade cilium")), "{:?}", steps[0].back);
 }
@@ -316,7 +316,7 @@ fn what_is_to_be_written_is_right_above_a_base_too() {
     let output = portgen(folder.path(), &["migrate", "--to", "nodePort"]);
     let told = stdout(&output);
     let written = told.split("Write into the spec:\n").nth(1).unwrap().split("\n\n").next().unwrap();
-    let written: String = written.lines().map(|line| format!("{}\n", &line[5..])).collect();
+    let written: String = written.lines().flat_map(|line| [&line[5..], "\n"]).collect();
     assert!(written.contains("limits: null"), "{written}");
     file("portgen.yaml", &format!("extends: [base.yaml]\n{written}"));
     let checked = portgen(folder.path(), &["check"]);

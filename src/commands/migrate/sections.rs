@@ -103,7 +103,9 @@ impl Told<'_> {
     /// Commands that run in the folder of the tree, once another one has run; the first that fails is the last.
     fn in_folder(&self, first: &str, commands: &[String]) -> Vec<String> {
         let mut lines = vec![format!("{first}(set -e; cd {}", self.folder())];
-        lines.extend(commands.iter().cloned());
+        // Not every shell takes a comment where it is pasted.
+        let said = |line: &String| line.strip_prefix("# ").map(|text| format!("echo {}", quoted(text)));
+        lines.extend(commands.iter().map(|line| said(line).unwrap_or_else(|| line.clone())));
         lines.push(")".to_owned());
         lines
     }

@@ -102,7 +102,7 @@ impl Told<'_> {
                 parts.push(format!("```{}\n{}\n```", section.language, section.lines.join("\n").trim_end()));
             }
         }
-        Ok(parts.iter().map(|part| format!("\n{part}\n")).collect())
+        Ok(parts.iter().flat_map(|part| ["\n", part.as_str(), "\n"]).collect())
     }
 
     pub fn json(&self, out: &mut dyn io::Write) -> Result<(), Failure> {
