@@ -232,8 +232,8 @@ fn a_readme_tells_what_its_cluster_needs() {
             "helm install metallb metallb ",
             "-n metallb-system create secret generic tor-password --type=kubernetes.io/basic-auth --from-file=password=/dev/stdin",
             "kubectl apply --server-side -k metallb",
-            "http://203.0.113.1:80/",
-            "http://[2001:db8:5::1]:80/",
+            "for HOST in 203.0.113.1 '[2001:db8:5::1]'; do",
+            "http://$HOST:80/",
         ],
     );
     in_order(
@@ -253,8 +253,7 @@ fn a_readme_tells_what_its_cluster_needs() {
             "kind-claimed-worker)",
             "-6 route replace 2001:db8::11 via",
             "Envoy listens on the nodes at port 8080,",
-            "http://198.51.100.11:80/",
-            "http://[2001:db8::11]:80/",
+            "for HOST in 198.51.100.11 198.51.100.12 '[2001:db8::11]'; do",
         ],
     );
     in_order(
