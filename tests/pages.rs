@@ -230,6 +230,8 @@ gateways:
         ("gateway: {api: gatewayAPI}, values: {envoy: {enabled: false}}".to_owned(), node_port, 1),
         ("gateway: {api: gatewayAPI}, values: {envoy: null, l7Proxy: false}".to_owned(), node_port, 2),
         ("values: {enableLBIPAM: false}".to_owned(), l2, 1),
+        ("values: {l2announcements: {enabled: true, leaseDuration: 10s}}".to_owned(), l2, 0),
+        ("values: {l2announcements: {enabled: true}}".to_owned(), node_port, 1),
         ("values: {enableLBIPAM: false}".to_owned(), node_port, 0),
         ("values: {k8sClientRateLimit: {qps: 1, burst: 100}}".to_owned(), l2, 1),
         ("values: {ipv4: {enabled: false}, ipv6: {enabled: false}}".to_owned(), node_port, 1),

@@ -31,7 +31,7 @@ const OWNED: &[(&str, &str)] = &[
 /// Whether a plan needs something.
 type Needed = fn(&Plan) -> bool;
 
-/// What the chart switches on by itself, which plans need it, and what is gone without it.
+/// What has to be on, which plans need it, and what is gone without it.
 const ON: &[(&str, Needed, &str)] = &[
     ("enableLBIPAM", hands_out, "Cilium then hands out none of the addresses of `ciliumLoadBalancer`"),
     ("ipv4.enabled", |plan| plan.cluster.families.contains(&Family::IPv4), "`ipFamilies` names IPv4"),
@@ -60,7 +60,9 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
                 Fault::Rejected => format!("the chart of Cilium {version} refuses to render with `{name}`"),
             };
             (message, instead.to_owned())
-        } else if let Some((_, field)) = OWNED.iter().find(|(owned, _)| covers(owned, &path) || covers(&path, owned)) {
+        } else if let Some((_, field)) = OWNED.iter().find(|(owned, _)| covers(owned, &path) || covers(&path, owned))
+            && !agrees(plan, &path)
+        {
             (format!("`{name}` in `values` undoes what the spec decides"), (*field).to_owned())
         } else if let Some(stranger) = stranger(&path, version) {
             let help = match stranger {
@@ -83,6 +85,13 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
     for (route, message) in undone.into_iter().filter(|(route, _)| !said.contains(route)) {
         findings.push(Finding::new(&RULE, Place::Key(route), message, "take it out, or change what the spec asks for"));
     }
+}
+
+/// Whether a value says what the plan needs.
+fn agrees(plan: &Plan, path: &str) -> bool {
+    let pointer = format!("/{}", path.replace('.', "/"));
+    let given = Value::Object(plan.cluster.cilium_values.clone());
+    given.pointer(&pointer).is_some_and(|given| needed(plan).is_some_and(|all| all.pointer(&pointer) == Some(given)))
 }
 
 /// The values that replace one that the plan needs.

@@ -157,9 +157,9 @@ fn listens(gateway: &Gateway, extra: &ExtraPort) -> bool {
 }
 
 impl Claim<'_> {
-    /// Where both take the same port, in words; `None` where they do not.
+    /// Where both take their port, which is the same, in words; `None` where they do not.
     pub fn clash(&self, other: &Self, plan: &Plan) -> Option<String> {
-        if (self.protocol, self.port) != (other.protocol, other.port) || apart(self.by, other.by) {
+        if apart(self.by, other.by) {
             return None;
         }
         match (&self.at, &other.at) {

@@ -28,12 +28,15 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
         }
     }
     let claims = claims(plan);
-    for (position, claim) in claims.iter().enumerate() {
+    let mut earlier: BTreeMap<(Protocol, u16), Vec<&Claim>> = BTreeMap::new();
+    for claim in &claims {
+        let earlier = earlier.entry((claim.protocol, claim.port)).or_default();
         // Within a gateway it was said above.
-        let mut others = claims[..position].iter().filter(|other| other.gateway != claim.gateway);
+        let mut others = earlier.iter().filter(|other| other.gateway != claim.gateway);
         if let Some((first, place)) = others.find_map(|other| Some((other, other.clash(claim, plan)?))) {
             findings.push(finding(claim, first, &place));
         }
+        earlier.push(claim);
     }
 }
 
