@@ -293,6 +293,7 @@ fn a_load_balancer_of_aws_hands_on_what_it_takes() {
     let inside = met(&instance, "kong:443 --source 203.0.113.9");
     assert!(inside.contains("instance targets  (destination") && inside.contains("node port 30001"), "{inside}");
     assert!(inside.contains("arrives at kong, port 8443, which sees a node's address"), "{inside}");
+    assert!(inside.contains("30000 and 30001 for the node ports that the API server chooses"), "{inside}");
     let outside = met(&instance, "kong:443 --source 192.0.2.200");
     assert!(outside.contains("security group") && outside.contains("dropped, a timeout"), "{outside}");
     assert!(!inside.contains("198.51.100.200 port") && !outside.contains("loadBalancerSourceRanges"), "{outside}");

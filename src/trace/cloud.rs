@@ -79,9 +79,29 @@ pub fn balancers(plan: &Plan, gateway: &Gateway, family: Family) -> Vec<Balancer
             port: port.port.get(),
             target: node_port.map_or(Target::Pod(port.target_port.get()), Target::Node),
             keeps_source: aws.preserve_client_ip,
-            sources: gateway.strategy.allow_from().to_vec(),
+            // Without the client's address the list means nothing, which a rule says.
+            sources: if aws.preserve_client_ip { gateway.strategy.allow_from().to_vec() } else { Vec::new() },
         })
         .collect()
+}
+
+/// What stands for the addresses and node ports of a load balancer that is asked.
+pub fn note(plan: &Plan, balancers: &[Balancer], asked: IpAddr) -> Option<String> {
+    let balancer = balancers.iter().find(|one| one.address == asked)?;
+    let gateway = plan.gateways.get(&balancer.gateway)?;
+    let address = format!("{asked} stands for the address behind the load balancer's name");
+    let chosen: Vec<String> = gateway
+        .ports
+        .values()
+        .zip(node_ports(plan, gateway))
+        .filter(|(port, _)| port.node_port.is_none())
+        .filter_map(|(_, number)| number.map(|number| number.to_string()))
+        .collect();
+    Some(match chosen.as_slice() {
+        [] => address,
+        [one] => format!("{address}, {one} for the node port that the API server chooses"),
+        several => format!("{address}, {} for the node ports that the API server chooses", several.join(" and ")),
+    })
 }
 
 impl Walker<'_> {

@@ -128,11 +128,14 @@ impl World {
         if question.source.is_none() && question.origin == Origin::Client {
             notes.push(format!("{client} stands for a client: `--source` names another"));
         }
+        let balancers: Vec<Balancer> =
+            plan.gateways.values().flat_map(|gateway| cloud::balancers(plan, gateway, family)).collect();
+        notes.extend(cloud::note(plan, &balancers, destination.address));
         let mut world = Self {
             data_plane: plan.cluster.data_plane,
             services: plan.gateways.values().flat_map(|gateway| Service::of(plan, gateway, pool, family)).collect(),
             node_port_addresses: plan.cluster.node_port_addresses.clone(),
-            balancers: plan.gateways.values().flat_map(|gateway| cloud::balancers(plan, gateway, family)).collect(),
+            balancers,
             balancers_own: example(BALANCER),
             unassigned: plan.gateways.values().flat_map(|gateway| nobodys(plan, gateway, family)).collect(),
             ruleset: None,
