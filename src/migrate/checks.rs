@@ -28,7 +28,9 @@ pub fn checks(stage: &Stage<'_>, before: &Plan, changes: &[Change]) -> Vec<Check
     let tried = stage.tried.filter(|tried| is_told_by_an_answer(stage, *tried));
     let answers = |side: Side<'_>, word: &str| {
         let but = if left_out(&stage.plan, side).is_some() { ", which is what nodes without a pod give" } else { "" };
-        let sees = format!("{} {word}: a status code, not `000`{but}", side.gateway.strategy.name());
+        let strategy = &side.gateway.strategy;
+        let asked = if strategy.allow_from().is_empty() { "" } else { ", asked from an address of `allowFrom`" };
+        let sees = format!("{} {word}{asked}: a status code, not `000`{but}", strategy.name());
         (sees, output::requests(side.plan, side.gateway))
     };
     if let (What::Open, Some(tried)) = (&stage.what, stage.tried) {
@@ -51,11 +53,7 @@ pub fn checks(stage: &Stage<'_>, before: &Plan, changes: &[Change]) -> Vec<Check
             ),
             Vec::new(),
         );
-        let counters = if from.is_of_nodes() && !stage.plan.nodes.is_empty() {
-            vec!["# on each node\nnft list table inet portgen".to_owned()]
-        } else {
-            Vec::new()
-        };
+        let counters = if from.is_of_nodes() { output::nodes_shown(&stage.plan) } else { Vec::new() };
         see(format!("no client connects to {from} any longer: its counters and the access log stand still"), counters);
     } else if stage.answers && !tried.is_some_and(|tried| tried.is(stage.entry)) {
         let (sees, commands) =

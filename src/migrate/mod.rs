@@ -77,6 +77,14 @@ pub struct Step {
     pub gaps: Vec<Gap>,
 }
 
+impl Step {
+    /// Whether it has a tree to write: one that differs, or that of the new spec.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        !self.changes.is_empty() || self.what == What::Finish
+    }
+}
+
 /// What a step does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum What {
@@ -118,6 +126,12 @@ pub enum Gap {
     },
     /// Rules and sockets of a proxy change one after the other.
     Sockets,
+    /// The containers that are kind's nodes keep the ports they were made with.
+    PortsOfKind,
+    /// Cilium knows a port of a node's address once, for a mapped port and for a Service.
+    OneEntry,
+    /// Both ways have the same addresses to give, and these are one Service's at a time.
+    SharedAddresses,
     /// The node's rules are taken away and loaded anew, for a file leaves.
     Reloaded,
 }

@@ -27,6 +27,14 @@ fn announced(gateway: &Gateway) -> Option<(&[AddressRange], &[Address], &'static
     Some((&announced.addresses, &announced.load_balancer_ips, who))
 }
 
+/// Whether both have the same addresses to give, in whoever's pools.
+pub fn share_addresses(old: Side<'_>, new: Side<'_>) -> bool {
+    let (Some((theirs, _, who)), Some((ours, _, whom))) = (announced(old.gateway), announced(new.gateway)) else {
+        return false;
+    };
+    who != whom && theirs.iter().any(|range| ours.iter().any(|other| range.overlaps(*other)))
+}
+
 /// The Service that is both: one object that has everything of the two, or the chart's where they are two objects.
 pub fn both(old: Side<'_>, new: Side<'_>) -> Option<Gateway> {
     let (a, b) = (old.gateway, new.gateway);

@@ -3,9 +3,9 @@
 use super::entry::Entry;
 use super::mix::{Mix, Side, State};
 use super::reach::left_out;
-use super::service::{both, widened};
+use super::service::{both, share_addresses, widened};
 use super::{Gap, Note, What};
-use crate::plan::{Mechanism, Plan, Strategy, TrafficPolicy};
+use crate::plan::{Announce, Mechanism, Plan, Strategy, TrafficPolicy};
 
 /// A state and what leads to it.
 #[derive(Debug)]
@@ -98,7 +98,11 @@ impl<'a> Walk<'a> {
         if other_pods {
             self.state.pods = new;
             self.state.policy = local(over).then_some(TrafficPolicy::Cluster);
-            let gap = (!old.same_targets(new)).then_some(Gap::TwoTargets);
+            let gap = if old.same_targets(new) {
+                (one_entry(old, new) || one_entry(new, old)).then_some(Gap::OneEntry)
+            } else {
+                Some(Gap::TwoTargets)
+            };
             let mut notes = vec![Note::ConnectionsEndWithPods];
             notes.extend(seen_from_node(self.state.policy));
             if new.guards_listeners() {
@@ -182,7 +186,9 @@ impl<'a> Walk<'a> {
         let (from, to) = (Entry::of(self.entry), Entry::of(new));
         self.entry = new;
         self.tried = None;
-        let gap = if replaced {
+        let gap = if replaced && share_addresses(self.mix.old, new) {
+            Some(Gap::SharedAddresses)
+        } else if replaced {
             Some(Gap::ServiceReplaced)
         } else {
             changes_proxy(self.state.doors, new).then_some(Gap::Sockets)
@@ -206,6 +212,15 @@ fn seen_from_node(policy: Option<TrafficPolicy>) -> Vec<Note> {
 fn shuts_node_ports_of(doors: Side<'_>, other: Side<'_>) -> bool {
     matches!(doors.gateway.strategy, Strategy::NodePortRedirect { .. })
         && matches!(other.gateway.strategy, Strategy::NodePort { .. })
+}
+
+/// Whether Cilium maps a port for the one that the other's Service has at the same addresses.
+fn one_entry(mapped: Side<'_>, other: Side<'_>) -> bool {
+    let at_nodes = other.gateway.strategy.announced().map_or_else(
+        || matches!(other.gateway.strategy, Strategy::ExternalIps { .. }),
+        |(announced, _)| announced.how == Announce::Node,
+    );
+    mapped.gateway.needs.host_port && mapped.is_served_before_netfilter() && at_nodes
 }
 
 /// Whether a proxy on the node starts or ends: its sockets and the rules change one after the other.

@@ -21,7 +21,7 @@ pub fn changes(from: &Artifacts, to: &Artifacts) -> Vec<Change> {
 
 /// A stage with what leads to it and back.
 pub fn step(stage: Stage<'_>, before: &Plan, [from, to]: [&Artifacts; 2], changes: Vec<Change>) -> Result<Step, Fault> {
-    let replaced = stage.gaps.contains(&Gap::ServiceReplaced);
+    let replaced = stage.gaps.iter().any(|gap| matches!(gap, Gap::ServiceReplaced | Gap::SharedAddresses));
     let services = if replaced { Services::Replace } else { Services::Change };
     let mut commands = output::carry_over(before, &stage.plan, &changes, services)?;
     commands.extend(pinned_node_ports(before, &stage));
@@ -42,6 +42,8 @@ pub fn step(stage: Stage<'_>, before: &Plan, [from, to]: [&Artifacts; 2], change
     if !gaps.contains(&Gap::Sockets) {
         gaps.extend(reloads(before, &stage.plan, &changes).then_some(Gap::Reloaded));
     }
+    let kind = |change: &Change| change.path.starts_with("kind") && change.kind != Kind::Removed;
+    gaps.extend(changes.iter().any(kind).then_some(Gap::PortsOfKind));
     let checks = checks(&stage, before, &changes);
     Ok(Step { what: stage.what, plan: stage.plan, tree: to.clone(), changes, commands, checks, back, notes, gaps })
 }

@@ -44,6 +44,15 @@ impl fmt::Display for Gap {
             Self::Sockets => {
                 "rules and the proxy's sockets change one after the other: on each node, new connections may be refused while its commands run; the other nodes answer"
             }
+            Self::PortsOfKind => {
+                "kind maps ports when it makes a cluster, and this one keeps those it has: until it is made anew from `kind/cluster.yaml`, nobody outside reaches what the step opens"
+            }
+            Self::OneEntry => {
+                "Cilium keeps one entry for a port of a node's address: when a pod with `hostPort` comes or goes, its node may refuse clients until the agent has written the Service's entry again; the other nodes answer"
+            }
+            Self::SharedAddresses => {
+                "both ways would give out the same addresses, and each is one Service's: nobody is answered from this step until the new way answers; with other addresses for the new way both stand side by side"
+            }
             Self::Reloaded => {
                 "a file leaves the nodes, so their unit stops and starts: on each node, new connections are refused while its commands run; the other nodes answer"
             }

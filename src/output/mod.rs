@@ -16,7 +16,7 @@ mod resolved;
 mod templates;
 mod yaml;
 
-pub use carry::{Services, carry_over, nodes_checked, renamed};
+pub use carry::{Services, carry_over, nodes_checked, nodes_shown, renamed};
 pub use cilium::only_loses_values as only_loses_cilium_values;
 pub use converted::converted;
 pub use effect::effects;

@@ -335,3 +335,67 @@ fn where_nothing_would_change_there_are_no_steps() {
     let (_folder, output) = told(&old, &["--to", "nodePortRedirect", "--step", "1"]);
     assert_eq!(output.status.code(), Some(2), "whoever goes back must not go on with this tree");
 }
+
+#[test]
+fn a_session_has_its_password_before_clients_depend_on_it() {
+    let bgp = "bgp: {localASN: 64512, peers: {a: {address: 192.0.2.1, asn: 64513, passwordSecret: bgp-a}, b: {address: \"2001:db8:64::1\", asn: 64513}}}";
+    let pool = "addresses: [198.51.100.10/32, 2001:db8:5::10/128]";
+    let elsewhere = CILIUM.replace('}', ", values: {bgpControlPlane: {secretsNamespace: {name: routing}}}}");
+    for (proxy, to, namespace) in [
+        (PROXIES[0].1, format!("{{strategy: metalLB, mode: bgp, {pool}, {bgp}}}"), "metallb-system"),
+        (CILIUM, format!("{{strategy: ciliumLoadBalancer, announce: bgp, {pool}, {bgp}}}"), "kube-system"),
+        (&elsewhere, format!("{{strategy: ciliumLoadBalancer, announce: bgp, {pool}, {bgp}}}"), "routing"),
+    ] {
+        let steps = walked(str::to_owned, proxy, "{strategy: nodePort}", &to).steps;
+        let secret = format!("kubectl -n {namespace} create secret generic bgp-a ");
+        let asked = steps.iter().position(|step| position(step, &secret).is_some()).expect(namespace);
+        let moves = steps.iter().position(|step| matches!(step.what, What::Move(..))).unwrap();
+        assert!(asked < moves, "{namespace}: {asked} and {moves}");
+        assert!(steps.iter().all(|step| position(step, "create secret generic b ").is_none()));
+    }
+}
+
+/// A range that the API server does not have ends the block before a Service asks for a port of it.
+#[test]
+fn a_missing_range_of_node_ports_stops_the_step() {
+    let wide = |spec: &str| spec.replace("  ipFamilies", "  nodePortRange: 80-32767\n  ipFamilies");
+    let steps = walked(wide, PROXIES[0].1, "{strategy: hostNetwork}", "{strategy: nodePort}").steps;
+    let guard = |step: &Step| position(step, "--service-node-port-range=80-32767");
+    let step = steps.iter().find(|step| guard(step).is_some()).unwrap();
+    let line = &step.commands[guard(step).unwrap()];
+    let run = |seen: &str| {
+        let fake = format!("set -e; kubectl() {{ echo '{seen}'; }}\n({line}\necho goes on)");
+        Command::new("sh").args(["-c", &fake]).output().unwrap()
+    };
+    let there = run("- --service-node-port-range=80-32767");
+    assert!(there.status.success() && stdout(&there).contains("goes on") && stderr(&there).is_empty());
+    let missing = run("- --other");
+    assert!(!missing.status.success() && stderr(&missing).contains("kube-apiserver/kubeadm.yaml"));
+    assert!(guard(step) < position(step, "helm upgrade"), "{:?}", step.commands);
+}
+
+#[test]
+fn what_two_ways_cannot_have_at_once_is_a_gap() {
+    let kind = |spec: &str| spec.replace("  ipFamilies", "  distribution: {type: kind}\n  ipFamilies");
+    let pool = "addresses: [198.51.100.10/32, 2001:db8:5::10/128]";
+    let balancer = format!("{{strategy: metalLB, {pool}}}");
+    let gaps = |change: &dyn Fn(&str) -> String, proxy: &str, from: &str, to: &str| -> Vec<Gap> {
+        walked(change, proxy, from, to).gaps().collect()
+    };
+    assert!(gaps(&kind, PROXIES[0].1, &balancer, "{strategy: nodePortRedirect}").contains(&Gap::PortsOfKind));
+    let cilium = format!("{{strategy: ciliumLoadBalancer, {pool}}}");
+    assert_eq!(gaps(&str::to_owned, CILIUM, &balancer, &cilium), [Gap::SharedAddresses]);
+    let node = "{strategy: ciliumLoadBalancer, announce: node}";
+    assert_eq!(gaps(&str::to_owned, CILIUM, "{strategy: hostPort}", node), [Gap::OneEntry]);
+    assert_eq!(gaps(&str::to_owned, CILIUM, "{strategy: hostPort}", &cilium), []);
+}
+
+#[test]
+fn a_program_is_told_to_write_the_last_tree_too() {
+    let spec = spec(PROXIES[0].1, "{strategy: nodePortRedirect}");
+    let told: serde_json::Value =
+        serde_json::from_str(&text(&spec, &["--to", "nodePort", "--format", "json", "-o", "out put"])).unwrap();
+    assert_eq!(told["folder"], "out put/lab");
+    let last = told["steps"].as_array().unwrap().last().unwrap();
+    assert!(last["write"][0].as_str().unwrap().starts_with("portgen render "), "{last}");
+}

@@ -69,7 +69,7 @@ impl Told<'_> {
         if step.what == What::Finish {
             add("Write into the spec:", "yaml", self.new_spec()?);
         }
-        if !step.changes.is_empty() || step.what == What::Finish {
+        if step.is_written() {
             add("Write the tree, look at it and commit it:", "sh", vec![self.write(number)]);
         }
         if !step.changes.is_empty() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use camino::Utf8PathBuf;
 use serde_json::{Value, json};
 
 use super::sections::quoted;
@@ -120,7 +121,7 @@ impl Told<'_> {
             "gateway": gateway,
             "from": from,
             "to": to,
-            "folder": self.folder(),
+            "folder": self.tree().as_str(),
             "exposure": self.exposure,
             "unusedAccepts": self.unused,
             "warnings": findings.collect::<Vec<_>>(),
@@ -146,7 +147,7 @@ impl Told<'_> {
             "does": step.what.to_string(),
             "gaps": step.gaps.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "notes": step.notes.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "write": if step.changes.is_empty() { Vec::new() } else { vec![self.write(number)] },
+            "write": if step.is_written() { vec![self.write(number)] } else { Vec::new() },
             "changes": changes,
             "commands": step.commands,
             "checks": checks,
@@ -154,9 +155,14 @@ impl Told<'_> {
         })
     }
 
-    /// The folder of the cluster's tree, as a shell has it.
+    /// The folder of the cluster's tree.
+    fn tree(&self) -> Utf8PathBuf {
+        self.arguments.output.join(&self.migration.start.cluster)
+    }
+
+    /// The same, as a shell has it.
     pub fn folder(&self) -> String {
-        quoted(self.arguments.output.join(&self.migration.start.cluster).as_str())
+        quoted(self.tree().as_str())
     }
 }
 

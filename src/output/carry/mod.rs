@@ -2,7 +2,7 @@
 
 mod nodes;
 
-pub use nodes::checked as nodes_checked;
+pub use nodes::{checked as nodes_checked, shown as nodes_shown};
 
 use serde_json::Value;
 
@@ -10,7 +10,7 @@ use super::effect::handed_over;
 use super::manifests::{services, with_status};
 use super::objects::identity;
 use super::readme::places;
-use super::readme::steps::commands;
+use super::readme::steps::{commands, passwords};
 use super::{Fault, cilium, metallb};
 use crate::compare::{Change, Kind};
 use crate::plan::{Plan, ServiceType};
@@ -65,15 +65,18 @@ pub fn carry_over(from: &Plan, to: &Plan, changes: &[Change], how: Services) -> 
         );
     }
     if differs("kube-apiserver") {
-        run.push(commands::api_server_range(to));
-        run.push(
-            "# printed nothing: give the API server that range first, as kube-apiserver/kubeadm.yaml has it".to_owned(),
-        );
+        run.push(format!(
+            "{} || {{ echo 'the API server does not have that range: give it the one of kube-apiserver/kubeadm.yaml first' >&2; exit 1; }}",
+            commands::api_server_range(to)
+        ));
     }
     if differs("metallb") && metallb::objects(from).is_empty() {
         run.push(format!("# where no MetalLB is installed yet: {}", places::metallb_install(to)));
     }
+    // The namespace comes with the objects.
     run.extend(apply("metallb"));
+    run.extend(passwords::added(from, to, "MetalLB"));
+    run.extend(passwords::added(from, to, "Cilium"));
     run.extend(apply("cilium/objects"));
     run.extend(nodes);
     if replaced {

@@ -59,6 +59,11 @@ pub fn checked(from: &Plan, to: &Plan, changes: &[Change]) -> Vec<(String, Vec<S
     checks
 }
 
+/// What shows the counters of the rules on the nodes of every pool.
+pub fn shown(plan: &Plan) -> Vec<String> {
+    plan.nodes.iter().flat_map(|(pool, node)| on_node::shown(plan, pool, node)).collect()
+}
+
 fn differs(changes: &[Change], pool: &DnsLabel) -> bool {
     changes.iter().any(|change| change.path.starts_with(format!("nodes/{pool}")))
 }

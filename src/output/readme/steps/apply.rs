@@ -1,15 +1,13 @@
 //! How a tree is applied.
 
-use std::collections::BTreeSet;
-
 use serde_json::{Value, json};
 
 use super::super::{NodeFiles, places, step};
-use super::{commands, on_node, whose};
+use super::{commands, on_node, passwords, whose};
 use crate::grammar::DnsLabel;
 use crate::output::{cilium, kube_proxy, manifests, metallb, node};
 use crate::plan::node::NodePlan;
-use crate::plan::{Announce, CiliumGatewayApi, Distribution, KubeProxyMode, OwnGateway, Plan, Strategy};
+use crate::plan::{CiliumGatewayApi, Distribution, KubeProxyMode, OwnGateway, Plan, Strategy};
 
 pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
     let mut steps = places::steps(plan);
@@ -42,7 +40,7 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
                 [places::metallb_install(plan)],
             ));
         }
-        steps.extend(passwords(plan, "MetalLB"));
+        steps.extend(bgp_passwords(plan, "MetalLB"));
         let mut step = step(
             format!("MetalLB's pools and announcements, written for MetalLB {}:", plan.cluster.metal_lb),
             ["kubectl apply --server-side -k metallb".to_owned()],
@@ -51,7 +49,7 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
         steps.push(step);
     }
     if !cilium::objects(plan).is_empty() {
-        steps.extend(passwords(plan, "Cilium"));
+        steps.extend(bgp_passwords(plan, "Cilium"));
         steps.push(step(
             "Cilium's pools and announcements; its operator has brought their definitions:",
             ["kubectl apply --server-side -k cilium/objects".to_owned()],
@@ -82,36 +80,21 @@ pub fn apply(plan: &Plan, files: &NodeFiles<'_>) -> Vec<Value> {
 }
 
 /// The Secrets with the passwords of BGP sessions: a spec names them, and nobody but the operator has what is in them.
-fn passwords(plan: &Plan, announcer: &str) -> Vec<Value> {
-    let (namespace, kind, note) = match announcer {
-        "MetalLB" => (metallb::NAMESPACE, " --type=kubernetes.io/basic-auth", None),
-        _ => (
-            "kube-system",
-            "",
-            Some(
-                "Cilium looks in another namespace where its value `bgpControlPlane.secretsNamespace.name` names one.",
-            ),
-        ),
-    };
-    let sessions = plan.ways().filter_map(|gateway| {
-        let (announced, by) = gateway.strategy.announced()?;
-        announced.bgp.as_ref().filter(|_| by == announcer && announced.how == Announce::Bgp)
-    });
-    let secrets: BTreeSet<&DnsLabel> =
-        sessions.flat_map(|bgp| bgp.peers.values()).filter_map(|peer| peer.password_secret.as_ref()).collect();
+fn bgp_passwords(plan: &Plan, announcer: &str) -> Vec<Value> {
     let password = |secret: &DnsLabel| {
         let mut step = step(
             format!(
                 "The password of the BGP sessions that name `{secret}`, where that Secret is not there yet; type it and press Enter, nothing shows it:"
             ),
-            [format!(
-                "(stty -echo; IFS= read -r PASSWORD; stty echo; printf %s \"$PASSWORD\") | kubectl -n {namespace} create secret generic {secret}{kind} --from-file=password=/dev/stdin"
-            )],
+            [passwords::created(plan, announcer, secret)],
         );
-        step["notes"] = json!(note.into_iter().collect::<Vec<_>>());
+        let elsewhere = announcer == "Cilium" && passwords::namespace(plan, announcer) == passwords::CILIUM;
+        step["notes"] = json!(elsewhere.then_some(
+            "Cilium looks in another namespace where its value `bgpControlPlane.secretsNamespace.name` names one."
+        ).into_iter().collect::<Vec<_>>());
         step
     };
-    secrets.into_iter().map(password).collect()
+    passwords::secrets(plan, announcer).into_iter().map(password).collect()
 }
 
 /// The API server's range of node ports, and how a cluster of kubeadm gets another one for good.

@@ -3,6 +3,7 @@
 mod apply;
 pub mod commands;
 pub mod on_node;
+pub mod passwords;
 mod remove;
 pub mod requests;
 mod verify;

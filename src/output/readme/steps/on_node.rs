@@ -129,6 +129,12 @@ pub fn compared(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
     [node, sums].into_iter().chain(quoted(lines)).collect()
 }
 
+/// The commands that show on a node what its files loaded, from anywhere.
+pub fn shown(plan: &Plan, pool: &DnsLabel, node: &NodePlan) -> Vec<String> {
+    let (name, shell) = shell(plan, pool);
+    [name, format!("{shell} '")].into_iter().chain(quoted(loaded(node))).collect()
+}
+
 /// The commands that find nothing on a node without files of portgen's.
 pub fn absent(plan: &Plan, pool: &DnsLabel) -> Vec<String> {
     let (name, shell) = shell(plan, pool);

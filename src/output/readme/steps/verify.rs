@@ -18,8 +18,10 @@ pub fn verify(plan: &Plan) -> Vec<Value> {
     for gateway in plan.gateways.values() {
         let commands = requests::requests(plan, gateway);
         if !commands.is_empty() {
+            let allowed =
+                if gateway.strategy.allow_from().is_empty() { "" } else { ", from an address of `allowFrom`" };
             steps.push(step(
-                format!("Clients reach {}: a status code is an answer; `000` is none (refused at once: nothing listens; after five seconds: dropped on the way):", gateway.name),
+                format!("Clients reach {}{allowed}: a status code is an answer; `000` is none (refused at once: nothing listens; after five seconds: dropped on the way):", gateway.name),
                 commands,
             ));
         }
