@@ -237,6 +237,7 @@ gateways:
         ("values: {ipv4: {enabled: false}, ipv6: {enabled: false}}".to_owned(), node_port, 1),
         ("values: {nodePort: {addresses: [10.0.0.0/8]}}".to_owned(), node_port, 1),
         ("values: {nodePort: {addresses: [198.51.100.0/24]}}".to_owned(), node_port, 0),
+        ("values: {nodePort: {addresses: [10.0.0.0/8]}}".to_owned(), "{strategy: cloudLoadBalancer, provider: aws}", 1),
         ("values: {kubeproxyreplacement: true, l2podannouncements: {enabled: true}, foo: 1}".to_owned(), l2, 3),
         ("values: {l2NeighDiscovery: {refreshPeriod: 30s}}".to_owned(), l2, 1),
     ] {

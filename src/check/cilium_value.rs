@@ -3,12 +3,12 @@
 use serde_json::{Map, Value};
 
 use super::ignored_value::covers;
-use super::node_port_addresses::outside;
+use super::node_port_addresses::{comes_by_node_port, outside};
 use super::value_fights_strategy::leaves_below;
 use crate::finding::{Finding, Place, Route, Rule, Severity, shown};
 use crate::grammar::{Cidr, Family};
 use crate::plan::cilium::{Fault, Stranger, fault, needed, stranger};
-use crate::plan::{Announce, Plan, ServiceType, Strategy};
+use crate::plan::{Announce, Plan, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "cilium-value",
@@ -142,7 +142,7 @@ fn unserved(plan: &Plan, values: &Route) -> Option<(Route, String)> {
     let networks: Vec<Cidr> = words.iter().filter_map(|word| word.trim().parse().ok()).collect();
     plan.gateways
         .values()
-        .filter(|gateway| gateway.needs.service_type == ServiceType::NodePort || gateway.needs.host_port)
+        .filter(|gateway| comes_by_node_port(gateway) || gateway.needs.host_port)
         .find_map(|gateway| Some((gateway, outside(plan, gateway, &networks)?)))
         .map(|(gateway, address)| {
             let name = &gateway.name;

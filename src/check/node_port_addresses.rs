@@ -2,7 +2,7 @@
 
 use crate::finding::{Finding, Place, Route, Rule, Severity, listed};
 use crate::grammar::{Address, Cidr, Family};
-use crate::plan::{Gateway, Mechanism, NodePortAddresses, Plan, ServiceType, Strategy};
+use crate::plan::{AwsTarget, Cloud, Gateway, Mechanism, NodePortAddresses, Plan, ServiceType, Strategy};
 
 pub static RULE: Rule = Rule {
     name: "node-port-addresses",
@@ -38,11 +38,20 @@ pub fn inspect(plan: &Plan, findings: &mut Vec<Finding>) {
             "name a network of each family",
         );
     }
-    for gateway in plan.gateways.values().filter(|gateway| gateway.needs.service_type == ServiceType::NodePort) {
+    for gateway in plan.gateways.values().filter(|gateway| comes_by_node_port(gateway)) {
         if let Some(message) = unserved(plan, gateway, networks) {
             say(message, "add the network, or take `nodePortAddresses` out");
         }
     }
+}
+
+/// Whether clients of a gateway, or the load balancer before it, connect to node ports.
+pub fn comes_by_node_port(gateway: &Gateway) -> bool {
+    let by_aws = match &gateway.strategy {
+        Strategy::CloudLoadBalancer { cloud: Cloud::Aws(aws), .. } => aws.target_type == AwsTarget::Instance,
+        _ => false,
+    };
+    gateway.needs.service_type == ServiceType::NodePort || by_aws
 }
 
 /// An address through which clients of the gateway come and which is not served.
