@@ -97,15 +97,8 @@ fn nothing(
         Some(step) => return Err(Failure::Usage(format!("there is no step {step}: {said}"))),
         None if arguments.format == MigrateFormat::Json => {
             let strategy = committed.gateways[gateway].strategy.name();
-            let document = json!({
-                "version": 1,
-                "portgen": env!("CARGO_PKG_VERSION"),
-                "cluster": committed.name,
-                "gateway": gateway,
-                "from": strategy,
-                "to": strategy,
-                "steps": [],
-            });
+            let mut document = told::head(committed.name.as_str(), gateway, [strategy, strategy]);
+            document["steps"] = json!([]);
             told::json_document(streams.out, &document)?;
         }
         None => {}

@@ -10,6 +10,7 @@ use super::sections::quoted;
 use crate::cli;
 use crate::commands::{Failure, Streams};
 use crate::finding::Finding;
+use crate::grammar::DnsLabel;
 use crate::migrate::{Migration, Step, What};
 
 /// A migration with what was asked for.
@@ -114,20 +115,13 @@ impl Told<'_> {
             .findings
             .iter()
             .map(|finding| json!({"rule": finding.rule.name, "message": finding.message, "help": finding.help}));
-        let document = json!({
-            "version": 1,
-            "portgen": env!("CARGO_PKG_VERSION"),
-            "cluster": start.cluster,
-            "gateway": gateway,
-            "from": from,
-            "to": to,
-            "folder": self.tree().as_str(),
-            "exposure": self.exposure,
-            "unusedAccepts": self.unused,
-            "warnings": findings.collect::<Vec<_>>(),
-            "notes": self.migration.losses.iter().map(ToString::to_string).collect::<Vec<_>>(),
-            "steps": steps,
-        });
+        let mut document = head(&start.cluster, gateway, [from, to]);
+        document["folder"] = json!(self.tree().as_str());
+        document["exposure"] = json!(self.exposure);
+        document["unusedAccepts"] = json!(self.unused);
+        document["warnings"] = findings.collect();
+        document["notes"] = self.migration.losses.iter().map(ToString::to_string).collect();
+        document["steps"] = json!(steps);
         json_document(out, &document)
     }
 
@@ -164,6 +158,18 @@ impl Told<'_> {
     pub fn folder(&self) -> String {
         quoted(self.tree().as_str())
     }
+}
+
+/// What every JSON document of a migration starts with.
+pub fn head(cluster: &str, gateway: &DnsLabel, [from, to]: [&str; 2]) -> Value {
+    json!({
+        "version": 1,
+        "portgen": env!("CARGO_PKG_VERSION"),
+        "cluster": cluster,
+        "gateway": gateway,
+        "from": from,
+        "to": to,
+    })
 }
 
 /// One JSON document on lines of its own.
