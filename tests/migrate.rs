@@ -106,32 +106,8 @@ const PROXIES: [(&str, &str); 3] = [
 ];
 
 fn spec(proxy: &str, exposure: &str) -> String {
-    format!(
-        "apiVersion: portgen/v1alpha1
-kind: Cluster
-metadata: {{name: lab}}
-cluster:
-  kubernetesVersion: \"1.34\"
-  serviceProxy: {proxy}
-  ipFamilies: [IPv4, IPv6]
-  podSecurity: privileged
-nodePools:
-  edge:
-    nodeSelector: {{pool: edge}}
-    os: debian-12
-    addresses: [192.0.2.11, 192.0.2.12, \"2001:db8:64::11\", \"2001:db8:64::12\"]
-gateways:
-  kong:
-    chart: kong
-    namespace: gw
-    nodePools: [edge]
-    ports:
-      http: {{port: 80}}
-      https: {{port: 443, tls: true}}
-    replicas: 2
-    exposure: {exposure}
-"
-    )
+    let addresses = "[192.0.2.11, 192.0.2.12, \"2001:db8:64::11\", \"2001:db8:64::12\"]";
+    common::one_kong(proxy, "[IPv4, IPv6]", addresses, exposure)
 }
 
 /// The plan of a spec, or the rules that refuse it.

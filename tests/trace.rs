@@ -250,29 +250,8 @@ fn node_ports_are_served_where_the_cluster_says() {
     assert!(primary.contains("arrives at") && !primary.contains(left_out), "{primary}");
 }
 
-/// A cluster on AWS or on Cilium, with one gateway.
 fn one_gateway(proxy: &str, exposure: &str) -> String {
-    format!(
-        "apiVersion: portgen/v1alpha1
-kind: Cluster
-metadata: {{name: one}}
-cluster:
-  kubernetesVersion: \"1.34\"
-  serviceProxy: {proxy}
-  ipFamilies: [IPv4]
-  podSecurity: privileged
-nodePools:
-  edge: {{nodeSelector: {{pool: edge}}, os: debian-12, addresses: [192.0.2.11, 192.0.2.12]}}
-gateways:
-  kong:
-    chart: kong
-    namespace: kong
-    nodePools: [edge]
-    ports: {{http: {{port: 80}}, https: {{port: 443, tls: true}}}}
-    replicas: 2
-    exposure: {exposure}
-"
-    )
+    common::one_kong(proxy, "[IPv4]", "[192.0.2.11, 192.0.2.12]", exposure)
 }
 
 const IPTABLES: &str = "{type: kube-proxy, mode: iptables}";

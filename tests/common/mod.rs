@@ -143,3 +143,33 @@ pub fn in_namespace() -> Option<Vec<&'static str>> {
         Command::new(prefix[0]).args(&prefix[1..]).arg("true").output().is_ok_and(|output| output.status.success())
     })
 }
+
+/// A spec of two nodes and one Kong that is exposed this way, behind this service proxy.
+pub fn one_kong(proxy: &str, families: &str, addresses: &str, exposure: &str) -> String {
+    format!(
+        "apiVersion: portgen/v1alpha1
+kind: Cluster
+metadata: {{name: lab}}
+cluster:
+  kubernetesVersion: \"1.34\"
+  serviceProxy: {proxy}
+  ipFamilies: {families}
+  podSecurity: privileged
+nodePools:
+  edge:
+    nodeSelector: {{pool: edge}}
+    os: debian-12
+    addresses: {addresses}
+gateways:
+  kong:
+    chart: kong
+    namespace: gw
+    nodePools: [edge]
+    ports:
+      http: {{port: 80}}
+      https: {{port: 443, tls: true}}
+    replicas: 2
+    exposure: {exposure}
+"
+    )
+}
